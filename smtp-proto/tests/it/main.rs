@@ -1,0 +1,2 @@
+//! What smtp-proto promises, one module a promise.
+
