@@ -1,0 +1,168 @@
+//! The grammar of addresses, over text without its line end.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use nom::character::complete::char;
+use nom::combinator::{consumed, opt, recognize};
+use nom::multi::many0_count;
+use nom::sequence::{delimited, preceded, terminated};
+use nom::{IResult, Parser};
+
+use super::class::{ATEXT, DCONTENT, KEYWORD, LDH, LET_DIG, QTEXT, has_control, is, run, split};
+use super::{Error, Literal};
+
+pub(crate) type Parsed<'a, T> = IResult<&'a str, T, Error>;
+
+/// Longest path with its angle brackets (RFC 5321, 4.5.3.1.3).
+const PATH_MAX: usize = 256;
+/// Longest domain (RFC 5321, 4.5.3.1.2).
+const DOMAIN_MAX: usize = 255;
+/// Longest label (RFC 1035, 2.3.4). That of a U-label counts in its A-label, which is not computed here.
+const LABEL_MAX: usize = 63;
+
+/// Runs `parser` over the whole of `input`; `behind` is the error when something is left.
+#[inline]
+pub(super) fn whole<'a, T>(
+    input: &'a str,
+    behind: Error,
+    parser: impl FnOnce(&'a str) -> Parsed<'a, T>,
+) -> Result<T, Error> {
+    match parser(input) {
+        Ok(("", value)) => Ok(value),
+        Ok(_) if has_control(input) => Err(Error::Control),
+        Ok(_) => Err(behind),
+        Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error),
+        Err(nom::Err::Incomplete(_)) => Err(behind),
+    }
+}
+
+fn fail<T>(error: Error) -> Result<T, nom::Err<Error>> {
+    Err(nom::Err::Error(error))
+}
+
+/// `Path = "<" [ A-d-l ":" ] Mailbox ">"` (RFC 5321, 4.1.2). Gives the mailbox and the place of its "@".
+#[inline]
+pub(super) fn path(input: &str) -> Parsed<'_, (&str, usize)> {
+    delimited(char('<'), preceded(opt(route), mailbox), char('>')).parse(input)
+}
+
+/// `A-d-l ":"`, where `A-d-l = At-domain *( "," At-domain )`, `At-domain = "@" Domain` (RFC 5321, 4.1.2)
+fn route(input: &str) -> Parsed<'_, &str> {
+    let at_domain = || preceded(char('@'), domain_or_literal);
+    terminated(recognize((at_domain(), many0_count((char(','), at_domain())))), char(':')).parse(input)
+}
+
+/// `Mailbox = Local-part "@" ( Domain / address-literal )` (RFC 5321, 4.1.2). Gives its text and the place of its "@".
+#[inline]
+pub(super) fn mailbox(input: &str) -> Parsed<'_, (&str, usize)> {
+    let (rest, local) = local_part(input)?;
+    let Some(rest) = rest.strip_prefix('@') else {
+        return fail(if rest.starts_with('>') || rest.is_empty() { Error::Domain } else { Error::LocalPart });
+    };
+    let (rest, _) = domain_or_literal(rest)?;
+    let text = &input[..input.len() - rest.len()];
+    if text.len() > PATH_MAX - "<>".len() {
+        return fail(Error::TooLong);
+    }
+    // Within the classes, only text that is not ASCII can hide a control: one of C1.
+    if !text.is_ascii() && has_control(text) {
+        return fail(Error::Control);
+    }
+    Ok((rest, (text, local.len())))
+}
+
+/// `Local-part = Dot-string / Quoted-string` (RFC 5321, 4.1.2)
+#[inline]
+fn local_part(input: &str) -> Parsed<'_, &str> {
+    let parsed = if input.starts_with('"') { quoted_string(input) } else { dot_string(input) };
+    parsed.or_else(|_| fail(Error::LocalPart))
+}
+
+/// `Dot-string = Atom *("." Atom)`, `Atom = 1*atext` (RFC 5321, 4.1.2)
+#[inline]
+pub(super) fn dot_string(input: &str) -> Parsed<'_, &str> {
+    recognize((run(ATEXT), many0_count((char('.'), run(ATEXT))))).parse(input)
+}
+
+/// `Quoted-string = DQUOTE *QcontentSMTP DQUOTE`, `QcontentSMTP = qtextSMTP / quoted-pairSMTP` (RFC 5321, 4.1.2)
+fn quoted_string(input: &str) -> Parsed<'_, &str> {
+    let content = many0_count(nom::branch::alt((run(QTEXT), quoted_pair)));
+    recognize(delimited(char('"'), content, char('"'))).parse(input)
+}
+
+/// `quoted-pairSMTP = %d92 %d32-126` (RFC 5321, 4.1.2)
+fn quoted_pair(input: &str) -> Parsed<'_, &str> {
+    match input.as_bytes() {
+        [b'\\', b' '..=b'~', ..] => Ok((&input[2..], &input[..2])),
+        _ => fail(Error::LocalPart),
+    }
+}
+
+/// `( Domain / address-literal )`, and no longer than a domain may be.
+#[inline]
+pub(super) fn domain_or_literal(input: &str) -> Parsed<'_, &str> {
+    let (rest, text) = if input.starts_with('[') { address_literal(input)? } else { domain(input)? };
+    if text.len() > DOMAIN_MAX { fail(Error::TooLong) } else { Ok((rest, text)) }
+}
+
+/// `Domain = sub-domain *("." sub-domain)` (RFC 5321, 4.1.2)
+#[inline]
+fn domain(input: &str) -> Parsed<'_, &str> {
+    recognize((sub_domain, many0_count((char('.'), sub_domain)))).parse(input)
+}
+
+/// `sub-domain = Let-dig [Ldh-str]` (RFC 5321, 4.1.2), `sub-domain =/ U-label` (RFC 6531, 3.3)
+#[inline]
+fn sub_domain(input: &str) -> Parsed<'_, &str> {
+    let (label, rest) = split(input, |octet| is(octet, LDH));
+    let [first, .., last] = label.as_bytes() else {
+        return if label.is_empty() || label == "-" { fail(Error::Domain) } else { Ok((rest, label)) };
+    };
+    if !is(*first, LET_DIG) || !is(*last, LET_DIG) {
+        return fail(Error::Domain);
+    }
+    if label.len() > LABEL_MAX && label.is_ascii() {
+        return fail(Error::TooLong);
+    }
+    Ok((rest, label))
+}
+
+/// `address-literal = "[" ( IPv4-address-literal / IPv6-address-literal / General-address-literal ) "]"`
+/// (RFC 5321, 4.1.3)
+pub(super) fn address_literal(input: &str) -> Parsed<'_, &str> {
+    let (rest, (text, content)) = consumed(delimited(char('['), run(DCONTENT), char(']')))
+        .parse(input)
+        .or_else(|_: nom::Err<Error>| fail(Error::Literal))?;
+    if literal(content).is_some() { Ok((rest, text)) } else { fail(Error::Literal) }
+}
+
+/// What stands between the brackets (RFC 5321, 4.1.3):
+///
+/// ```text
+/// IPv4-address-literal    = Snum 3("." Snum)
+/// IPv6-address-literal    = "IPv6:" IPv6-addr
+/// General-address-literal = Standardized-tag ":" 1*dcontent
+/// Standardized-tag        = Ldh-str
+/// ```
+pub(super) fn literal(content: &str) -> Option<Literal<'_>> {
+    let Some((tag, content)) = content.split_once(':') else {
+        return content.parse::<Ipv4Addr>().ok().map(Literal::V4);
+    };
+    if tag.eq_ignore_ascii_case("IPv6") {
+        return content.parse::<Ipv6Addr>().ok().map(Literal::V6);
+    }
+    let tagged = tag.bytes().all(|o| is(o, KEYWORD)) && !tag.is_empty() && !tag.ends_with('-');
+    let filled = !content.is_empty() && content.bytes().all(|o| is(o, DCONTENT));
+    (tagged && filled).then_some(Literal::General { tag, content })
+}
+
+/// What clients call themselves: also with underscores, a bare IP address, empty labels or brackets left open.
+pub(super) fn lenient_name(input: &str) -> Parsed<'_, &str> {
+    let (name, rest) = split(input, |octet| is(octet, LDH) || b"._:[]%/".contains(&octet));
+    match name.len() {
+        0 => fail(Error::Domain),
+        1..=DOMAIN_MAX if has_control(name) => fail(Error::Control),
+        1..=DOMAIN_MAX => Ok((rest, name)),
+        _ => fail(Error::TooLong),
+    }
+}

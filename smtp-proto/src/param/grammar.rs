@@ -1,0 +1,378 @@
+//! The grammar of parameters, over text without its line end.
+
+use nom::branch::alt;
+use nom::bytes::complete::{tag, tag_no_case, take};
+use nom::character::complete::char;
+use nom::combinator::{map, map_opt, opt, recognize, value, verify};
+use nom::multi::{fold_many0, many0_count, many0_count as many};
+use nom::sequence::{preceded, separated_pair};
+use nom::{IResult, Parser};
+
+use super::xtext::{Case, Parsed, decode, orcpt, printable, xtext};
+use super::{BodyType, DeliverBy, DeliverByMode, Error, Notify, Param, Ret, RrvsAction, Xtext};
+use crate::address::Mailbox;
+use crate::address::class::{KEYWORD, VALUE, is, run, split};
+
+/// Longest ENVID value (RFC 3461, 4.4).
+const ENVID_MAX: usize = 100;
+/// Longest AUTH value (RFC 4954, 3 (8)).
+const AUTH_MAX: usize = 500;
+/// Longest SOLICIT value (RFC 3865, 2.2).
+const SOLICIT_MAX: usize = 1000;
+
+/// The command that parameters belong to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Mail,
+    Rcpt,
+}
+
+/// The keywords with a grammar of their own, those of RCPT last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
+#[repr(u8)]
+pub(super) enum Keyword {
+    Size,
+    Body,
+    SmtpUtf8,
+    Ret,
+    Envid,
+    Auth,
+    By,
+    HoldFor,
+    HoldUntil,
+    MtPriority,
+    RequireTls,
+    Solicit,
+    Mtrk,
+    Prdr,
+    Notify,
+    Orcpt,
+    Rrvs,
+}
+
+impl Keyword {
+    /// The keyword of a folded number, as [`fold`] makes it, and of the text where eight octets do not hold it.
+    #[inline]
+    fn find(folded: u64, text: &str) -> Option<Self> {
+        Some(match folded {
+            _ if text.len() > 8 => return Self::find_long(text),
+            SIZE => Self::Size,
+            BODY => Self::Body,
+            SMTPUTF8 => Self::SmtpUtf8,
+            RET => Self::Ret,
+            ENVID => Self::Envid,
+            AUTH => Self::Auth,
+            BY => Self::By,
+            HOLDFOR => Self::HoldFor,
+            SOLICIT => Self::Solicit,
+            MTRK => Self::Mtrk,
+            PRDR => Self::Prdr,
+            NOTIFY => Self::Notify,
+            ORCPT => Self::Orcpt,
+            RRVS => Self::Rrvs,
+            _ => return None,
+        })
+    }
+
+    fn find_long(text: &str) -> Option<Self> {
+        let long = [Self::HoldUntil, Self::MtPriority, Self::RequireTls];
+        long.into_iter().find(|keyword| keyword.as_str().eq_ignore_ascii_case(text))
+    }
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Size => "SIZE",
+            Self::Body => "BODY",
+            Self::SmtpUtf8 => "SMTPUTF8",
+            Self::Ret => "RET",
+            Self::Envid => "ENVID",
+            Self::Auth => "AUTH",
+            Self::By => "BY",
+            Self::HoldFor => "HOLDFOR",
+            Self::HoldUntil => "HOLDUNTIL",
+            Self::MtPriority => "MT-PRIORITY",
+            Self::RequireTls => "REQUIRETLS",
+            Self::Solicit => "SOLICIT",
+            Self::Mtrk => "MTRK",
+            Self::Prdr => "PRDR",
+            Self::Notify => "NOTIFY",
+            Self::Orcpt => "ORCPT",
+            Self::Rrvs => "RRVS",
+        }
+    }
+
+    fn side(self) -> Side {
+        if self < Self::Notify { Side::Mail } else { Side::Rcpt }
+    }
+}
+
+const SIZE: u64 = fold("SIZE");
+const BODY: u64 = fold("BODY");
+const SMTPUTF8: u64 = fold("SMTPUTF8");
+const RET: u64 = fold("RET");
+const ENVID: u64 = fold("ENVID");
+const AUTH: u64 = fold("AUTH");
+const BY: u64 = fold("BY");
+const HOLDFOR: u64 = fold("HOLDFOR");
+const SOLICIT: u64 = fold("SOLICIT");
+const MTRK: u64 = fold("MTRK");
+const PRDR: u64 = fold("PRDR");
+const NOTIFY: u64 = fold("NOTIFY");
+const ORCPT: u64 = fold("ORCPT");
+const RRVS: u64 = fold("RRVS");
+
+/// The last eight octets as a number, whatever the case. Of the octets of a keyword none becomes zero, and only the two
+/// cases of a letter become the same, so the number of a shorter keyword is its own.
+const fn fold(keyword: &str) -> u64 {
+    let octets = keyword.as_bytes();
+    let mut folded = 0;
+    let mut i = 0;
+    while i < octets.len() {
+        folded = folded << 8 | (octets[i] & 0xdf) as u64;
+        i += 1;
+    }
+    folded
+}
+
+/// `esmtp-param = esmtp-keyword ["=" esmtp-value]` (RFC 5321, 4.1.2). Behind it stands a space or nothing.
+#[inline]
+pub(super) fn param(
+    side: Option<Side>,
+) -> impl Fn(&str) -> IResult<&str, (Option<Keyword>, Param<'_>), Error> {
+    move |input| {
+        let Ok((rest, (folded, keyword))) = esmtp_keyword(input) else {
+            return Err(nom::Err::Error(Error::Malformed));
+        };
+        let known =
+            Keyword::find(folded, keyword).filter(|known| side.is_none_or(|side| known.side() == side));
+        let parsed = match known {
+            Some(known) => typed(known, rest),
+            None => {
+                map(opt(preceded(char('='), run(VALUE))), |value| Param::Other { keyword, value }).parse(rest)
+            }
+        };
+        match (parsed, known) {
+            (Ok((rest, param)), _) if rest.is_empty() || rest.starts_with(' ') => Ok((rest, (known, param))),
+            (_, Some(known)) => Err(nom::Err::Error(Error::BadValue(known.as_str()))),
+            (_, None) => Err(nom::Err::Error(Error::Malformed)),
+        }
+    }
+}
+
+/// `esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")` (RFC 5321, 4.1.2), and its number by [`fold`]
+#[inline]
+fn esmtp_keyword(input: &str) -> Parsed<'_, (u64, &str)> {
+    let mut folded = 0;
+    let mut length = 0;
+    for octet in input.bytes().take_while(|&octet| is(octet, KEYWORD)) {
+        folded = folded << 8 | u64::from(octet & 0xdf);
+        length += 1;
+    }
+    if length == 0 || input.starts_with('-') {
+        return Err(nom::Err::Error(()));
+    }
+    let (keyword, rest) = input.split_at(length);
+    Ok((rest, (folded, keyword)))
+}
+
+/// What stands behind a keyword that is known.
+#[inline]
+fn typed(keyword: Keyword, input: &str) -> Parsed<'_, Param<'_>> {
+    match keyword {
+        Keyword::SmtpUtf8 => return Ok((input, Param::SmtpUtf8)),
+        Keyword::RequireTls => return Ok((input, Param::RequireTls)),
+        Keyword::Prdr => return Ok((input, Param::Prdr)),
+        _ => {}
+    }
+    let (input, _) = char('=').parse(input)?;
+    match keyword {
+        Keyword::Size => map(decimal(20), Param::Size).parse(input),
+        Keyword::Body => map(body, Param::Body).parse(input),
+        Keyword::Ret => map(ret, Param::Ret).parse(input),
+        Keyword::Envid => map(envid, Param::Envid).parse(input),
+        Keyword::Auth => map(auth, Param::Auth).parse(input),
+        Keyword::By => map(by, Param::By).parse(input),
+        Keyword::HoldFor => map(seconds, Param::HoldFor).parse(input),
+        Keyword::HoldUntil => map(date_time, Param::HoldUntil).parse(input),
+        Keyword::MtPriority => map(priority, Param::MtPriority).parse(input),
+        Keyword::Solicit => map(solicit, Param::Solicit).parse(input),
+        Keyword::Mtrk => mtrk(input),
+        Keyword::Notify => map(notify, Param::Notify).parse(input),
+        Keyword::Orcpt => map(orcpt, Param::Orcpt).parse(input),
+        Keyword::Rrvs => rrvs(input),
+        Keyword::SmtpUtf8 | Keyword::RequireTls | Keyword::Prdr => Err(nom::Err::Error(())),
+    }
+}
+
+/// `1*nDIGIT`, as `size-value = 1*20DIGIT` (RFC 1870, 5). What overflows is refused.
+pub(crate) fn decimal<'a>(digits: usize) -> impl Fn(&'a str) -> Parsed<'a, u64> {
+    move |input| {
+        let (text, rest) = split(input, |octet| octet.is_ascii_digit());
+        if text.is_empty() || text.len() > digits {
+            return Err(nom::Err::Error(()));
+        }
+        let add = |sum: u64, digit: u8| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+        text.bytes().try_fold(0, add).map(|number| (rest, number)).ok_or(nom::Err::Error(()))
+    }
+}
+
+/// `1*9DIGIT` (RFC 4865, 3; RFC 3885, 3)
+fn seconds(input: &str) -> Parsed<'_, u32> {
+    map_opt(decimal(9), |seconds| seconds.try_into().ok()).parse(input)
+}
+
+/// `body-value = "7BIT" / "8BITMIME" / "BINARYMIME"` (RFC 6152, 3; RFC 3030, 4)
+fn body(input: &str) -> Parsed<'_, BodyType> {
+    let types = [BodyType::EightBitMime, BodyType::SevenBit, BodyType::BinaryMime];
+    map_opt(run(KEYWORD), |word: &str| types.into_iter().find(|t| t.keyword().eq_ignore_ascii_case(word)))
+        .parse(input)
+}
+
+/// `ret-value = "FULL" / "HDRS"` (RFC 3461, 4.3)
+fn ret(input: &str) -> Parsed<'_, Ret> {
+    map_opt(run(KEYWORD), |word: &str| {
+        [Ret::Hdrs, Ret::Full].into_iter().find(|r| r.keyword().eq_ignore_ascii_case(word))
+    })
+    .parse(input)
+}
+
+/// `envid-parameter = "ENVID=" xtext` (RFC 3461, 4.4), which encodes printable ASCII
+fn envid(input: &str) -> Parsed<'_, Xtext<'_>> {
+    let short = verify(xtext(Case::Upper, printable), |text: &str| text.len() <= ENVID_MAX);
+    map(short, Xtext::checked).parse(input)
+}
+
+/// `"AUTH=" xtext` (RFC 4954, 5), which encodes a mailbox or `<>`
+fn auth(input: &str) -> Parsed<'_, Xtext<'_>> {
+    let short =
+        verify(xtext(Case::Either, |_| true), |text: &str| text.len() <= AUTH_MAX && names_sender(text));
+    map(short, Xtext::checked).parse(input)
+}
+
+fn names_sender(text: &str) -> bool {
+    if !text.contains('+') {
+        return text == "<>" || Mailbox::parse(text).is_ok();
+    }
+    // No mailbox is longer than a path may be.
+    let mut octets = [0; 256];
+    let mut length = 0;
+    decode(text, |octet| {
+        if let Some(place) = octets.get_mut(length) {
+            *place = octet;
+        }
+        length += 1;
+    });
+    let text = octets.get(..length).and_then(|octets| core::str::from_utf8(octets).ok());
+    text.is_some_and(|text| text == "<>" || Mailbox::parse(text).is_ok())
+}
+
+/// `by-value = by-time ";" by-mode [by-trace]`, `by-time = ["-" / "+"] 1*9DIGIT`, `by-mode = "N" / "R"`,
+/// `by-trace = "T"` (RFC 2852, 4). To return what is late already makes no sense.
+fn by(input: &str) -> Parsed<'_, DeliverBy> {
+    let modes =
+        alt((value(DeliverByMode::Return, tag_no_case("R")), value(DeliverByMode::Notify, tag_no_case("N"))));
+    let time = (opt(alt((char('-'), char('+')))), decimal(9));
+    let (rest, (sign, size, _, mode, trace)) =
+        map((time, char(';'), modes, opt(tag_no_case("T"))), |((sign, size), semicolon, mode, trace)| {
+            (sign, size, semicolon, mode, trace.is_some())
+        })
+        .parse(input)?;
+    let size = i32::try_from(size).map_err(|_| nom::Err::Error(()))?;
+    let seconds = if sign == Some('-') { -size } else { size };
+    if mode == DeliverByMode::Return && seconds <= 0 {
+        return Err(nom::Err::Error(()));
+    }
+    Ok((rest, DeliverBy { seconds, mode, trace }))
+}
+
+/// `priority-value = (["-"] NZDIGIT) / "0"` (RFC 6710, 4)
+fn priority(input: &str) -> Parsed<'_, i8> {
+    let digit = |input| map_opt(decimal(1), |digit| i8::try_from(digit).ok()).parse(input);
+    alt((map(preceded(char('-'), verify(digit, |digit| *digit != 0)), |digit| -digit), digit)).parse(input)
+}
+
+/// `Solicitation-keywords = word *("," word)`, `word = ALPHA *("." / "-" / "_" / ":" / ALPHA / DIGIT)`
+/// (RFC 3865, 2.2)
+fn solicit(input: &str) -> Parsed<'_, &str> {
+    let word = || {
+        |input| {
+            let (word, rest) =
+                split(input, |octet| is(octet, KEYWORD) || matches!(octet, b'.' | b'_' | b':'));
+            let good = word.starts_with(|c: char| c.is_ascii_alphabetic());
+            if good { Ok((rest, word)) } else { Err(nom::Err::Error(())) }
+        }
+    };
+    verify(recognize((word(), many((char(','), word())))), |text: &str| text.len() <= SOLICIT_MAX)
+        .parse(input)
+}
+
+/// `mtrk-parameter = "MTRK=" mtrk-certifier [ ":" mtrk-timeout ]`, `mtrk-certifier = base64`,
+/// `mtrk-timeout = 1*9DIGIT` (RFC 3885, 3). Base64 brings the "=" that an esmtp-value cannot have.
+fn mtrk(input: &str) -> Parsed<'_, Param<'_>> {
+    let octets = |input| {
+        let (octets, rest) =
+            split(input, |octet| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/'));
+        if octets.is_empty() { Err(nom::Err::Error(())) } else { Ok((rest, octets)) }
+    };
+    let padded = recognize((octets, many0_count(char('='))));
+    let certifier = verify(padded, |text: &str| text.len() % 4 == 0 && !text.ends_with("==="));
+    map((certifier, opt(preceded(char(':'), seconds))), |(certifier, timeout)| Param::Mtrk {
+        certifier,
+        timeout,
+    })
+    .parse(input)
+}
+
+/// `notify-esmtp-value = "NEVER" / ( notify-list-element *( "," notify-list-element ) )`,
+/// `notify-list-element = "SUCCESS" / "FAILURE" / "DELAY"` (RFC 3461, 4.1)
+fn notify(input: &str) -> Parsed<'_, Notify> {
+    let element = || {
+        map_opt(run(KEYWORD), |word: &str| match word {
+            _ if word.eq_ignore_ascii_case("SUCCESS") => Some(Notify::SUCCESS),
+            _ if word.eq_ignore_ascii_case("FAILURE") => Some(Notify::FAILURE),
+            _ if word.eq_ignore_ascii_case("DELAY") => Some(Notify::DELAY),
+            _ => None,
+        })
+    };
+    let (rest, never) = opt(value(Notify::NEVER, tag_no_case("NEVER"))).parse(input)?;
+    if let Some(never) = never {
+        return Ok((rest, never));
+    }
+    let (rest, first) = element().parse(input)?;
+    fold_many0(preceded(char(','), element()), || first, Notify::and).parse(rest)
+}
+
+/// `rrvs-param = "RRVS=" date-time [ ";" ( "C" / "R" ) ]` (RFC 7293, 3.1)
+fn rrvs(input: &str) -> Parsed<'_, Param<'_>> {
+    let action =
+        alt((value(RrvsAction::Continue, tag_no_case("C")), value(RrvsAction::Reject, tag_no_case("R"))));
+    map((date_time, opt(preceded(char(';'), action))), |(since, action)| Param::Rrvs { since, action })
+        .parse(input)
+}
+
+/// `date-time = full-date "T" full-time` (RFC 3339, 5.6). Months are not told apart by their lengths.
+fn date_time(input: &str) -> Parsed<'_, &str> {
+    let two = |least: u8, most: u8| {
+        map_opt(take(2_usize), move |text: &str| match text.as_bytes() {
+            [a @ b'0'..=b'9', b @ b'0'..=b'9'] => {
+                (least..=most).contains(&((a - b'0') * 10 + (b - b'0'))).then_some(())
+            }
+            _ => None,
+        })
+    };
+    let date = (two(0, 99), two(0, 99), char('-'), two(1, 12), char('-'), two(1, 31));
+    let fraction = opt((char('.'), decimal_digits));
+    let time = (two(0, 23), char(':'), two(0, 59), char(':'), two(0, 60), fraction);
+    let numeric = (alt((tag("+"), tag("-"))), separated_pair(two(0, 23), char(':'), two(0, 59)));
+    let offset = alt((recognize(tag_no_case("Z")), recognize(numeric)));
+    recognize((date, tag_no_case("T"), time, offset)).parse(input)
+}
+
+/// `1*DIGIT`
+fn decimal_digits(input: &str) -> Parsed<'_, &str> {
+    verify(
+        |input| Ok(split(input, |octet| octet.is_ascii_digit())).map(|(a, b)| (b, a)),
+        |t: &str| !t.is_empty(),
+    )
+    .parse(input)
+}
