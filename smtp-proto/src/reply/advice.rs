@@ -33,9 +33,15 @@ const fn next(code: Code) -> &'static str {
         Code::CHALLENGE => "answer the challenge, or cancel with *",
         Code::PRDR_READY => "read one reply for each accepted recipient, then one for the message",
         Code::START_MAIL => "send the message",
-        Code::NOT_AVAILABLE => "close the connection; what is unanswered may be tried again later, or at another host",
-        Code::TRANSITION_NEEDED => "authenticate once with PLAIN over TLS, so that the server can set the password up",
-        Code::NO_STORAGE => "after an accepted recipient, send the others in a further transaction; else try later",
+        Code::NOT_AVAILABLE => {
+            "close the connection; what is unanswered may be tried again later, or at another host"
+        }
+        Code::TRANSITION_NEEDED => {
+            "authenticate once with PLAIN over TLS, so that the server can set the password up"
+        }
+        Code::NO_STORAGE => {
+            "after an accepted recipient, send the others in a further transaction; else try later"
+        }
         Code::AUTH_TEMPORARY => "try again later; the credentials may be right",
         Code::UNRECOGNISED | Code::NOT_IMPLEMENTED => "do without the command; after EHLO, say HELO",
         Code::BAD_ARGUMENTS | Code::PARAMETER_NOT_IMPLEMENTED | Code::BAD_PARAMETER => {

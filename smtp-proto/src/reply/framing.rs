@@ -53,7 +53,8 @@ impl Framing {
             let start = self.line as usize;
             let line_window = start.saturating_add(line_limit);
             let window = line_window.min(total_limit);
-            let too_long = || if line_window <= total_limit { Malformed::LineTooLong } else { Malformed::TooLong };
+            let too_long =
+                || if line_window <= total_limit { Malformed::LineTooLong } else { Malformed::TooLong };
 
             // `get`: a caller that shortened the buffer gets no answer, not a panic.
             let Some(unseen) = input.get(self.searched as usize..window.min(input.len())) else {

@@ -59,7 +59,8 @@ pub(super) fn reply(input: &[u8], lenient: bool) -> Result<Code, Malformed> {
 /// Reply-code [ SP / "-" ], with the line's end behind the code if neither is there
 #[inline]
 pub(super) fn head(input: &[u8]) -> Parsed<'_, Head> {
-    let (rest, code) = map_opt(take(3_usize), |digits: &[u8]| Code::from_digits(digits.try_into().ok()?)).parse(input)?;
+    let (rest, code) =
+        map_opt(take(3_usize), |digits: &[u8]| Code::from_digits(digits.try_into().ok()?)).parse(input)?;
     match rest {
         [b' ', rest @ ..] => Ok((rest, Head { code, more: false })),
         [b'-', rest @ ..] => Ok((rest, Head { code, more: true })),

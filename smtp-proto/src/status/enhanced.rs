@@ -181,7 +181,9 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_one_stays_text() {
-        for text in ["3.0.0 x", "5.7.1x", "5.7.1: x", "5.07.1 x", "5.7.1000 x", "5.7. x", "5.7", "5..1 x", " 5.7.1 x"] {
+        for text in
+            ["3.0.0 x", "5.7.1x", "5.7.1: x", "5.07.1 x", "5.7.1000 x", "5.7. x", "5.7", "5..1 x", " 5.7.1 x"]
+        {
             assert_eq!(Enhanced::prefix(text.as_bytes()), None, "{text}");
         }
         assert_eq!(Enhanced::prefix(b"5.7.1  x"), Some((Enhanced::fixed(5, 7, 1), &b" x"[..])));

@@ -12,7 +12,9 @@ impl Code {
             Self::AUTHENTICATED => "authentication succeeded",
             Self::OK => "done",
             Self::WILL_FORWARD => "the recipient is not here; the server forwards the message",
-            Self::CANNOT_VERIFY => "the address is not verified; the server accepts the message and tries delivery",
+            Self::CANNOT_VERIFY => {
+                "the address is not verified; the server accepts the message and tries delivery"
+            }
             Self::CHALLENGE => "the server expects the next line of the authentication exchange",
             Self::PRDR_READY => "one reply for each recipient follows",
             Self::START_MAIL => "the server expects the message",

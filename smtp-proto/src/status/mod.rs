@@ -147,11 +147,7 @@ impl Code {
 
     /// The code as it stands on the wire.
     pub(crate) const fn digits(self) -> [u8; 3] {
-        [
-            b'0' + (self.0 / 100) as u8,
-            b'0' + (self.0 / 10 % 10) as u8,
-            b'0' + (self.0 % 10) as u8,
-        ]
+        [b'0' + (self.0 / 100) as u8, b'0' + (self.0 / 10 % 10) as u8, b'0' + (self.0 % 10) as u8]
     }
 }
 
