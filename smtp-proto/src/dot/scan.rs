@@ -12,7 +12,6 @@ pub(super) const LF: u8 = b'\n';
 
 /// The octets ahead of a position, the nearest one lowest. What CRLF, a dot and an end of data are depends on no more.
 pub(super) const CRLF: u32 = 0x0D0A;
-const CRLF_DOT_CR: u32 = 0x0D0A_2E0D;
 
 /// The longest line of text without its CRLF (RFC 5321, 4.5.3.1.6).
 const LINE: isize = 998;
@@ -52,16 +51,17 @@ struct Dots {
     class: Class,
 }
 
+/// One pass over `STEP` octets from `at`, which is at least 2; one more is looked ahead.
 #[inline]
 fn classify_dots(bytes: &[u8], at: usize) -> Dots {
-    let (two, one, block) =
-        (&bytes[at - 2..at - 2 + STEP], &bytes[at - 1..at - 1 + STEP], &bytes[at..at + STEP]);
+    let window = |from: usize| &bytes[from..from + STEP];
+    let near = window(at - 2).iter().zip(window(at - 1)).zip(window(at)).zip(window(at + 1));
     let (mut single, mut stuffed, mut lf, mut nul, mut high) = (0u8, 0u8, 0u8, 0u8, 0u8);
-    for ((&before, &last), &octet) in two.iter().zip(one).zip(block) {
-        let (line_end, behind_lf) = (u8::from(octet == LF), u8::from(last == LF));
-        let end = u8::from(before == LF) & u8::from(last == b'.') & u8::from(octet == CR);
-        single |= (u8::from(last == CR) ^ line_end) | end;
-        stuffed += u8::from(before == CR) & behind_lf & u8::from(octet == b'.');
+    for (((&before, &last), &octet), &next) in near {
+        let line_end = u8::from(octet == LF);
+        let dot = u8::from(last == LF) & u8::from(octet == b'.');
+        single |= (u8::from(last == CR) ^ line_end) | (dot & u8::from(next == CR));
+        stuffed += dot & u8::from(before == CR);
         lf |= line_end;
         nul |= u8::from(octet == 0);
         high |= octet;
@@ -132,7 +132,7 @@ impl<'b> Pass<'b> {
                 }
                 until = at + BLOCK;
             }
-            while at + STEP <= until {
+            while at + STEP <= until && at + STEP < len {
                 let dots = classify_dots(self.bytes, at);
                 if dots.single {
                     if let Some(end) = self.singly(at, at + STEP) {
@@ -182,15 +182,10 @@ impl<'b> Pass<'b> {
         }
         self.settle();
         let mut context = context(self.bytes, from, self.first);
-        let (mut low, mut high) = (u8::MAX, 0);
-        let mut end = None;
+        let (mut low, mut high, mut end) = (u8::MAX, 0, None);
         for (at, &octet) in (from..until).zip(&self.bytes[from..until]) {
             let behind_cr = context as u8 == CR;
             if octet == LF {
-                if behind_cr && self.wire && context == CRLF_DOT_CR {
-                    end = Some(at - 2);
-                    break;
-                }
                 if behind_cr {
                     self.end_line(at.cast_signed() - 1);
                     self.line = at.cast_signed() + 1;
@@ -201,6 +196,10 @@ impl<'b> Pass<'b> {
                 self.alone(Flaws::BARE_CR, at - 1, at);
             }
             if octet == b'.' && self.wire && context & 0xFFFF == CRLF {
+                if self.bytes[at + 1..].starts_with(b"\r\n") {
+                    end = Some(at);
+                    break;
+                }
                 self.stuffed += 1;
                 self.line = at.cast_signed() + 1;
             }
@@ -209,12 +208,7 @@ impl<'b> Pass<'b> {
             context = context << 8 | u32::from(octet);
         }
         self.octets(low == 0, high >= 0x80);
-        if let Some(end) = end {
-            // The dot of the last line was taken for a stuffed one.
-            self.stuffed -= 1;
-            return Some(end);
-        }
-        None
+        end
     }
 
     fn close(&mut self) {
