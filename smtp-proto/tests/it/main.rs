@@ -1,2 +1,5 @@
 //! What smtp-proto promises, one module a promise.
 
+mod link;
+#[cfg(feature = "rustls")]
+mod tls;
