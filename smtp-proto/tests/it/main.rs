@@ -1,2 +1,1 @@
 //! What smtp-proto promises, one module a promise.
-
