@@ -96,11 +96,19 @@ pub trait Listener: Send {
 /// The room that a read is given: one TLS record, and about what a socket has ready in one piece.
 pub const READ: usize = 16 * 1024;
 
+/// The room for a read that `buf` has as it is: 0 if there is too little to be worth a system call.
+pub fn room(buf: &BytesMut) -> usize {
+    match buf.capacity() - buf.len() {
+        0..MIN_READ => 0,
+        room => room.min(READ),
+    }
+}
+
+const MIN_READ: usize = READ / 8;
+
 /// Sees to room for a read in `buf`. Call it only when there is something to read.
-///
-/// What capacity there is serves as long as it is not too small to be worth a system call.
 pub fn make_room(buf: &mut BytesMut) {
-    if buf.capacity() - buf.len() < READ / 8 {
+    if room(buf) == 0 {
         buf.reserve(READ);
     }
 }
