@@ -12,6 +12,9 @@ pub mod command;
 pub mod dot;
 pub mod extension;
 pub mod line;
+pub mod link;
 pub mod param;
 pub mod reply;
 pub mod status;
+#[cfg(feature = "rustls")]
+pub mod tls;

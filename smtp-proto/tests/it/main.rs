@@ -1,1 +1,6 @@
 //! What smtp-proto promises, one module a promise.
+mod bodies;
+
+mod link;
+#[cfg(feature = "rustls")]
+mod tls;

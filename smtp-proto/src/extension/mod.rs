@@ -1,5 +1,16 @@
 //! Service extensions (RFC 5321, 2.2): their keywords, sets of them, and the capabilities that an EHLO response lists.
 
+mod capabilities;
+mod keyword;
+mod limits;
+mod lines;
+
+pub use capabilities::Capabilities;
+pub use keyword::Invalid;
+pub use limits::{FutureRelease, SessionLimits};
+
+use core::fmt;
+
 macro_rules! extensions {
     ($($(#[$doc:meta])* $variant:ident = $keyword:literal,)*) => {
         /// A service extension that this crate knows by its EHLO keyword.
@@ -108,8 +119,61 @@ impl Extensions {
         self.0 & other.0 == other.0
     }
 
+    /// Whether nothing is in the set.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// The members of both sets.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The members of either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The members of this set that are not in `other`.
+    #[must_use]
+    pub const fn difference(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// The members, in the order of [`Extension::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Extension> {
-        Extension::ALL.iter().copied().filter(move |e| self.contains(*e))
+        let mut left = self.0;
+        core::iter::from_fn(move || {
+            let extension = Extension::ALL.get(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(*extension)
+        })
+    }
+}
+
+impl FromIterator<Extension> for Extensions {
+    fn from_iter<I: IntoIterator<Item = Extension>>(iter: I) -> Self {
+        iter.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+impl fmt::Debug for Extensions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+impl fmt::Display for Extension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.keyword())
     }
 }

@@ -1,0 +1,133 @@
+//! What the pump asks of a transport and of a runtime: two traits, and what their implementations share.
+//!
+//! # A runtime of your own
+//! Write one [`Io`] and one [`Listener`]; everything above them is there already. Sockets, timers and spawning
+//! appear nowhere else.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::BytesMut;
+
+/// One connection, with its clock.
+///
+/// Deadlines are ages of the connection rather than durations, so that a peer that drips octets cannot renew them.
+///
+/// A blocking transport implements this with futures that are ready when they return.
+pub trait Io: Send {
+    /// The time since the connection was opened. Never goes back.
+    fn age(&self) -> Duration;
+
+    /// Appends what has arrived to `buf`, waiting for at least one octet, and says how many there were.
+    ///
+    /// `Ok(0)` is the end of the stream and nothing else. Dropping the future loses nothing: an octet is either in
+    /// `buf` or still to be read. Room is made in `buf` only once there is something to read, where the transport
+    /// can tell, so that an idle connection holds no buffer: see [`make_room`].
+    ///
+    /// # Errors
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when nothing has come by the age `until`; a later read gives what comes
+    /// later. Whatever is there already may be given even when `until` has passed.
+    fn read(
+        &mut self,
+        buf: &mut BytesMut,
+        until: Option<Duration>,
+    ) -> impl Future<Output = io::Result<usize>> + Send;
+
+    /// Writes from `bufs` in one vectored write, and says how many octets were taken: it may be fewer than there are.
+    ///
+    /// # Errors
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when nothing could be written by the age `until`: nothing was then.
+    fn write(
+        &mut self,
+        bufs: &[IoSlice<'_>],
+        until: Option<Duration>,
+    ) -> impl Future<Output = io::Result<usize>> + Send;
+
+    /// Says, ahead of a read, whether the connection is between messages, so that a shutdown may cut the wait.
+    ///
+    /// It holds until it is said otherwise. For transports whose reads cannot be raced: a read that a shutdown has
+    /// cut stays pending, so reads while idle are to be wrapped in [`unless`](crate::unless).
+    fn idle(&mut self, idle: bool) {
+        let _ = idle;
+    }
+
+    /// The other end's address, where the transport has one.
+    fn peer(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// This end's address, where the transport has one.
+    fn local(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// Tells the peer that nothing more will be written; reading goes on. Does nothing where the transport cannot.
+    ///
+    /// Closing a socket that has unread input resets the connection, and the peer may lose the last reply. This,
+    /// and reading up to the end, is the way to part without that.
+    ///
+    /// # Errors
+    /// Whatever the transport says; the connection is then of no further use.
+    fn shutdown_write(&mut self) -> impl Future<Output = io::Result<()>> + Send {
+        async { Ok(()) }
+    }
+}
+
+/// Where connections come from, and the two things that a server needs of the runtime beneath it.
+pub trait Listener: Send {
+    /// What is accepted.
+    type Io: Io + 'static;
+
+    /// The next connection. Dropping the future loses none.
+    ///
+    /// # Errors
+    /// As the system gives them; [`accept_loop`](crate::accept_loop) tells those that pass from those that stay.
+    fn accept(&mut self) -> impl Future<Output = io::Result<Self::Io>> + Send;
+
+    /// Runs `task` beside the caller. A runtime that cannot drops it.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
+
+    /// Waits.
+    fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// The room that a read is given: one TLS record, and about what a socket has ready in one piece.
+pub const READ: usize = 16 * 1024;
+
+/// The room for a read that `buf` has as it is: 0 if there is too little to be worth a system call.
+pub fn room(buf: &BytesMut) -> usize {
+    match buf.capacity() - buf.len() {
+        0..MIN_READ => 0,
+        room => room.min(READ),
+    }
+}
+
+const MIN_READ: usize = READ / 8;
+
+/// Sees to room for a read in `buf`. Call it only when there is something to read.
+pub fn make_room(buf: &mut BytesMut) {
+    if room(buf) == 0 {
+        buf.reserve(READ);
+    }
+}
+
+/// Appends to `buf` what `read` puts into the slice it is given, of at most `room` octets.
+///
+/// For sources that read into initialised memory only. The room is zeroed for each read: 16 KiB take a quarter of
+/// a microsecond, less than the system call they serve, and unlike a buffer on the stack nothing is copied after.
+///
+/// # Errors
+/// Those of `read`; `buf` is then as it was.
+pub fn read_into(
+    buf: &mut BytesMut,
+    room: usize,
+    read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let start = buf.len();
+    buf.resize(start + room, 0);
+    let result = read(&mut buf[start..]);
+    buf.truncate(start + *result.as_ref().unwrap_or(&0));
+    result
+}

@@ -1,0 +1,32 @@
+use crate::dot::LineEnds;
+use crate::limits::{ClientLimits, ClientTimeouts};
+use crate::stage::Protocol;
+
+/// What a client does, whoever it speaks to: shared by its connections.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// SMTP or LMTP.
+    pub protocol: Protocol,
+    /// Every cap.
+    pub limits: ClientLimits,
+    /// Every wait.
+    pub timeouts: ClientTimeouts,
+    /// What becomes of a bare CR or LF in what is sent.
+    pub line_ends: LineEnds,
+    /// Replies are taken as sloppy servers give them: line ends of LF alone, and codes that differ within a reply, of
+    /// which the last counts.
+    pub lenient_replies: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            protocol: Protocol::Smtp,
+            limits: ClientLimits::default(),
+            timeouts: ClientTimeouts::default(),
+            line_ends: LineEnds::Normalise,
+            lenient_replies: false,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What replies change.
+//!
+//! 1. Every transition of the session's state stands here, and nothing else does: no octets, no buffers, no time.
+//! 2. Some of the state runs ahead of the replies (what was sent), some follows them (what was answered): each field
+//!    says which.
+
+use crate::stage::{Protocol, Stage};
+use crate::status::{Class, Code};
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct State {
+    pub(super) tls: bool,
+    pub(super) greeted: bool,
+    pub(super) authenticated: bool,
+    /// Answered: a 334 waits for its response.
+    pub(super) challenged: bool,
+    /// Sent: MAIL went out, and neither the end of its message nor RSET did. A refused MAIL takes it back.
+    pub(super) open: bool,
+    /// Sent: MAIL asked for PRDR.
+    pub(super) prdr: bool,
+    /// Answered: recipients accepted since MAIL was.
+    pub(super) accepted: u32,
+    /// Answered: replies to the end of data that are still to come, once the first of several came.
+    left: u32,
+}
+
+/// Whether `code` can answer `stage` at all.
+pub(super) const fn answers(stage: Stage, code: Code, prdr: bool) -> bool {
+    match code.class() {
+        Class::Transient | Class::Permanent => true,
+        Class::Completed => match stage {
+            Stage::Data => false,
+            Stage::Greeting => code.as_u16() == 220,
+            Stage::Auth => code.as_u16() == 235,
+            _ => true,
+        },
+        Class::Intermediate => match stage {
+            Stage::Data => code.as_u16() == 354,
+            Stage::Auth => code.as_u16() == 334,
+            Stage::EndOfData | Stage::LastChunk => prdr && code.as_u16() == 353,
+            _ => false,
+        },
+    }
+}
+
+impl State {
+    pub(super) const fn mail_sent(&mut self, prdr: bool) {
+        self.open = true;
+        self.prdr = prdr;
+    }
+
+    /// Whether this reply is the last one to its command: LMTP answers the end of data once per accepted recipient,
+    /// PRDR too, between a 353 and a reply for the whole.
+    pub(super) const fn ends(&mut self, stage: Stage, code: Code, protocol: Protocol) -> bool {
+        if !matches!(stage, Stage::EndOfData | Stage::LastChunk) {
+            return true;
+        }
+        self.left = match (self.left, protocol) {
+            (0, _) if code.as_u16() == 353 => self.accepted + 1,
+            (0, Protocol::Lmtp) if self.accepted > 0 => self.accepted - 1,
+            (0, _) => 0,
+            (left, _) => left - 1,
+        };
+        self.left == 0
+    }
+
+    /// A reply came; `later_mail` says whether a MAIL of a later transaction is in flight already.
+    pub(super) const fn answered(&mut self, stage: Stage, code: Code, later_mail: bool) {
+        let accepted = matches!(code.class(), Class::Completed);
+        match stage {
+            Stage::Hello if accepted => {
+                self.greeted = true;
+                self.open = false;
+            }
+            Stage::Mail => {
+                self.accepted = 0;
+                if !accepted && !later_mail {
+                    self.open = false;
+                }
+            }
+            Stage::Rcpt if accepted => self.accepted += 1,
+            Stage::Auth => {
+                self.challenged = code.as_u16() == 334;
+                self.authenticated = accepted;
+            }
+            Stage::Xclient if accepted => *self = Self { tls: self.tls, ..EMPTY },
+            _ => {}
+        }
+    }
+}
+
+const EMPTY: State = State {
+    tls: false,
+    greeted: false,
+    authenticated: false,
+    challenged: false,
+    open: false,
+    prdr: false,
+    accepted: 0,
+    left: 0,
+};

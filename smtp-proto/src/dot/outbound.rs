@@ -1,0 +1,169 @@
+use bytes::{BufMut, BytesMut};
+
+use super::edit::{self, Lent, Rules};
+use super::scan::{CR, CRLF, LF};
+use super::{Flaws, LineEnds};
+
+/// Writes messages for DATA: doubles the dots that begin a line (RFC 5321, 4.5.2), sees to line ends, and ends each message.
+/// Chunks may be cut anywhere; the only thing that waits is one CR at the end of a chunk.
+///
+/// Once a chunk was refused, so is everything up to [`Stuffer::new`], the end included: behind a 354 there is no way back,
+/// and what went out already must not become a message. The connection is to be dropped.
+///
+/// Under [`LineEnds::Keep`] dots are doubled behind CRLF only, since the other end must undo just that.
+#[derive(Clone, Copy, Debug)]
+pub struct Stuffer {
+    ends: LineEnds,
+    state: State,
+    refused: Flaws,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// At the start of the message, or behind a line end.
+    Line,
+    /// Within a line.
+    Text,
+    /// A CR was given and is not sent yet.
+    Cr,
+}
+
+/// What a chunk starts from once the CR that waited is settled.
+struct Start<'c> {
+    ahead: &'static [u8],
+    chunk: &'c [u8],
+    first: u32,
+    flaws: Flaws,
+}
+
+impl Stuffer {
+    /// At the start of a message.
+    #[must_use]
+    pub const fn new(ends: LineEnds) -> Self {
+        Self { ends, state: State::Line, refused: Flaws::NONE }
+    }
+
+    /// Appends `chunk` as it is to be sent.
+    ///
+    /// # Errors
+    ///
+    /// What in it is not sent under this policy. Nothing of the chunk is appended then.
+    pub fn append(&mut self, chunk: &[u8], output: &mut BytesMut) -> Result<(), Flaws> {
+        if chunk.is_empty() {
+            return self.standing();
+        }
+        self.standing()?;
+        let mark = output.len();
+        let start = self.start(chunk);
+        output.reserve(start.ahead.len() + start.chunk.len());
+        output.put_slice(start.ahead);
+        let flaws = start.flaws | edit::append(start.chunk, start.first, self.rules(), output);
+        self.advance(chunk);
+        self.refused = flaws.intersection(self.refuses());
+        if !self.refused.is_empty() {
+            output.truncate(mark);
+        }
+        self.standing()
+    }
+
+    /// The same octets lent in slices, for a vectored write: those of `chunk`, and between them what is put in. A chunk that
+    /// is refused lends none: see [`Segments::refused`].
+    pub fn segments<'c>(&mut self, chunk: &'c [u8]) -> Segments<'c> {
+        if chunk.is_empty() || !self.refused.is_empty() {
+            return Segments { lent: Lent::new(&[], &[], 0, self.rules()), refused: self.refused };
+        }
+        let start = self.start(chunk);
+        if self.ends != LineEnds::Keep {
+            let flaws = start.flaws | edit::flaws(start.chunk, start.first);
+            self.refused = flaws.intersection(self.refuses());
+        }
+        self.advance(chunk);
+        let (ahead, chunk) =
+            if self.refused.is_empty() { (start.ahead, start.chunk) } else { (&[][..], &[][..]) };
+        Segments { lent: Lent::new(ahead, chunk, start.first, self.rules()), refused: self.refused }
+    }
+
+    /// Ends the message: closes its last line if that is open, then `.` CRLF. The next message may follow.
+    ///
+    /// # Errors
+    ///
+    /// What was refused; a CR that is the message's last octet under [`LineEnds::Reject`].
+    pub fn finish(&mut self, output: &mut BytesMut) -> Result<(), Flaws> {
+        if self.state == State::Cr && self.ends == LineEnds::Reject {
+            self.refused |= Flaws::BARE_CR;
+        }
+        self.standing()?;
+        output.put_slice(match (self.state, self.ends) {
+            (State::Line, _) => b".\r\n",
+            (State::Cr, LineEnds::Keep) => b"\r\r\n.\r\n",
+            (State::Text | State::Cr, _) => b"\r\n.\r\n",
+        });
+        self.state = State::Line;
+        Ok(())
+    }
+
+    const fn standing(&self) -> Result<(), Flaws> {
+        if self.refused.is_empty() { Ok(()) } else { Err(self.refused) }
+    }
+
+    fn rules(&self) -> Rules {
+        Rules { mend: self.ends == LineEnds::Normalise, stuff: true }
+    }
+
+    const fn refuses(&self) -> Flaws {
+        match self.ends {
+            LineEnds::Reject => Flaws::BARE_CR.union(Flaws::BARE_LF).union(Flaws::NUL),
+            LineEnds::Normalise => Flaws::NUL,
+            LineEnds::Keep => Flaws::NONE,
+        }
+    }
+
+    /// Settles the CR that waits, and leaves off the one that is to wait.
+    fn start<'c>(&self, chunk: &'c [u8]) -> Start<'c> {
+        let (waits, body) = (self.state == State::Cr, chunk.strip_suffix(&[CR]).unwrap_or(chunk));
+        if !waits {
+            let first = if self.state == State::Line { CRLF } else { 0 };
+            return Start { ahead: &[], chunk: body, first, flaws: Flaws::NONE };
+        }
+        if let Some(rest) = body.strip_prefix(&[LF]) {
+            return Start { ahead: b"\r\n", chunk: rest, first: CRLF, flaws: Flaws::NONE };
+        }
+        let (ahead, first): (&'static [u8], u32) =
+            if self.ends == LineEnds::Normalise { (b"\r\n", CRLF) } else { (b"\r", 0) };
+        Start { ahead, chunk: body, first, flaws: Flaws::BARE_CR }
+    }
+
+    fn advance(&mut self, chunk: &[u8]) {
+        self.state = match chunk {
+            [] => self.state,
+            [.., CR] => State::Cr,
+            [.., CR, LF] => State::Line,
+            [LF] if self.state == State::Cr => State::Line,
+            [.., LF] if self.ends == LineEnds::Normalise => State::Line,
+            _ => State::Text,
+        };
+    }
+}
+
+/// A chunk as it is to be sent, in slices. From [`Stuffer::segments`].
+#[derive(Clone, Debug)]
+pub struct Segments<'c> {
+    lent: Lent<'c>,
+    refused: Flaws,
+}
+
+impl Segments<'_> {
+    /// What the chunk, or one ahead of it, was refused for: then nothing is lent, and the message cannot be ended.
+    #[must_use]
+    pub const fn refused(&self) -> Flaws {
+        self.refused
+    }
+}
+
+impl<'c> Iterator for Segments<'c> {
+    type Item = &'c [u8];
+
+    fn next(&mut self) -> Option<&'c [u8]> {
+        self.lent.next()
+    }
+}

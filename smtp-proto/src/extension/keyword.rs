@@ -1,0 +1,118 @@
+use super::Extension;
+
+/// Why text can't be a line of an EHLO response: a keyword, and words of `!` to `~` behind one space each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a line of an EHLO response: a keyword, then words of printable ASCII, 506 octets in all")]
+#[non_exhaustive]
+pub struct Invalid;
+
+impl Extension {
+    /// The extension of this EHLO keyword, in any case; `None` if this crate doesn't know it.
+    #[must_use]
+    #[inline]
+    pub fn from_keyword(keyword: &[u8]) -> Option<Self> {
+        macro_rules! find {
+            ($($extension:ident)*) => {{
+                let found = key(keyword);
+                $(if found == const { key(Self::$extension.keyword().as_bytes()) } { return Some(Self::$extension) })*
+                None
+            }};
+        }
+        match keyword.len() {
+            3 => find!(Dsn),
+            4 => find!(Size Auth Help Etrn Vrfy Expn Rrvs Mtrk Prdr),
+            6 => find!(Limits),
+            7 => find!(Xclient),
+            8 => find!(EightBitMime StartTls SmtpUtf8 Chunking Xforward),
+            9 => find!(DeliverBy),
+            10 => find!(Pipelining BinaryMime RequireTls),
+            11 => find!(MtPriority PipeConnect),
+            13 => find!(NoSoliciting FutureRelease),
+            // The two ends of the key leave a gap in a keyword of more than 16.
+            19 if keyword.eq_ignore_ascii_case(b"ENHANCEDSTATUSCODES") => Some(Self::EnhancedStatusCodes),
+            _ => None,
+        }
+    }
+}
+
+/// A keyword of 3 to 16 octets in lower case, as its first and its last half: with the length, all of it.
+const fn key(keyword: &[u8]) -> (u64, u64) {
+    if let (Some(first), Some(last)) = (keyword.first_chunk(), keyword.last_chunk()) {
+        return (fold(u64::from_le_bytes(*first)), fold(u64::from_le_bytes(*last)));
+    }
+    if let (Some(first), Some(last)) = (keyword.first_chunk(), keyword.last_chunk()) {
+        return (fold(u32::from_le_bytes(*first) as u64), fold(u32::from_le_bytes(*last) as u64));
+    }
+    if let [a, b, c] = keyword {
+        return (fold(u32::from_le_bytes([*a, *b, *c, 0]) as u64), 0);
+    }
+    (0, 0)
+}
+
+/// Upper case to lower, eight octets at a time. Of what a keyword may hold, only letters have the bit 0x40; of what it
+/// may not, nothing comes out as a letter, digit or hyphen but what went in as one.
+const fn fold(octets: u64) -> u64 {
+    octets | (octets & 0x4040_4040_4040_4040) >> 1
+}
+
+/// ehlo-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-") (RFC 5321, 4.1.1.1), and `_`, which servers use
+pub(super) fn is_keyword(keyword: &[u8]) -> bool {
+    keyword.first().is_some_and(u8::is_ascii_alphanumeric)
+        && keyword.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+/// ehlo-param = 1*(%d33-126), parted by SP (RFC 5321, 4.1.1.1)
+pub(super) fn is_words(words: &[u8]) -> bool {
+    words.is_empty()
+        || words.split(|b| *b == b' ').all(|word| !word.is_empty() && word.iter().all(u8::is_ascii_graphic))
+}
+
+/// ehlo-line = ehlo-keyword *( SP ehlo-param ), as keyword and parameters.
+///
+/// `AUTH=` counts as `AUTH `: servers of the time before RFC 2554 say so, and some say both.
+#[inline]
+pub(super) fn split(line: &[u8]) -> (&[u8], &[u8]) {
+    let end = line.iter().position(|b| matches!(b, b' ' | b'\t')).unwrap_or(line.len());
+    let (keyword, words) = line.split_at(end);
+    if keyword.len() > 4 && keyword[4] == b'=' && keyword[..4].eq_ignore_ascii_case(b"AUTH") {
+        return (&line[..4], &line[5..]);
+    }
+    (keyword, words.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keywords_are_found_in_any_case_and_nothing_else_is() {
+        for extension in Extension::ALL {
+            let mut keyword = extension.keyword().as_bytes().to_vec();
+            assert_eq!(Extension::from_keyword(&keyword), Some(*extension));
+            assert_eq!(Extension::from_keyword(&keyword.to_ascii_lowercase()), Some(*extension));
+            for at in 0..keyword.len() {
+                let octet = keyword[at];
+                for other in (0..=255).filter(|other: &u8| !other.eq_ignore_ascii_case(&octet)) {
+                    keyword[at] = other;
+                    assert_eq!(Extension::from_keyword(&keyword), None, "{}", keyword.escape_ascii());
+                }
+                keyword[at] = octet;
+            }
+            keyword.push(b'X');
+            assert_eq!(Extension::from_keyword(&keyword), None);
+        }
+    }
+
+    #[test]
+    fn lines_are_parted() {
+        for (line, keyword, words) in [
+            ("SIZE 1", "SIZE", "1"),
+            ("SIZE", "SIZE", ""),
+            ("auth=PLAIN LOGIN", "auth", "PLAIN LOGIN"),
+            ("AUTH =PLAIN", "AUTH", "=PLAIN"),
+            ("XSIZE=1 2 ", "XSIZE=1", "2"),
+        ] {
+            assert_eq!(split(line.as_bytes()), (keyword.as_bytes(), words.as_bytes()));
+        }
+    }
+}

@@ -1,0 +1,99 @@
+use nom::{
+    IResult, Parser,
+    bytes::complete::{tag, take_while_m_n, take_while1},
+    combinator::{all_consuming, map_opt, recognize},
+    sequence::separated_pair,
+};
+
+/// How much a server takes in one session (RFC 9422); `None` where it doesn't say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// RCPTMAX: RCPT commands in a transaction.
+    pub rcpt_max: Option<u32>,
+    /// MAILMAX: MAIL commands in a session.
+    pub mail_max: Option<u32>,
+    /// RCPTDOMAINMAX: distinct recipient domains in a session.
+    pub rcpt_domain_max: Option<u32>,
+}
+
+impl SessionLimits {
+    /// Each limit with its name.
+    pub(super) fn named(self) -> [(&'static str, Option<u32>); 3] {
+        [("RCPTMAX", self.rcpt_max), ("MAILMAX", self.mail_max), ("RCPTDOMAINMAX", self.rcpt_domain_max)]
+    }
+
+    /// Takes in the parameters of a LIMITS line. What is not known, or not a number, is passed over by itself.
+    pub(super) fn read(&mut self, words: &[u8]) {
+        for word in words.split(|b| *b == b' ') {
+            let Ok((_, (name, value))) = limit(word) else { continue };
+            if name.eq_ignore_ascii_case(b"RCPTMAX") {
+                self.rcpt_max = Some(value);
+            } else if name.eq_ignore_ascii_case(b"MAILMAX") {
+                self.mail_max = Some(value);
+            } else if name.eq_ignore_ascii_case(b"RCPTDOMAINMAX") {
+                self.rcpt_domain_max = Some(value);
+            }
+        }
+    }
+}
+
+/// How long a server holds messages back (RFC 4865).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FutureRelease<'r> {
+    /// The longest delay in seconds.
+    pub max_interval: u32,
+    /// The latest time, as an RFC 3339 date-time.
+    pub max_datetime: &'r str,
+}
+
+impl<'r> FutureRelease<'r> {
+    /// "FUTURERELEASE" SP future-release-integer SP future-release-date-time (RFC 4865, 4)
+    pub(super) fn read(words: &'r str) -> Option<Self> {
+        let (interval, max_datetime) = words.split_once(' ')?;
+        let max_interval = number(9, interval.as_bytes()).ok()?;
+        Some(Self { max_interval, max_datetime })
+    }
+}
+
+/// limits-param = limit-name-value ; limit-name "=" limit-value (RFC 9422, 3), of six digits, and not zero
+fn limit(input: &[u8]) -> IResult<&[u8], (&[u8], u32), ()> {
+    let name = take_while1(|b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let value = map_opt(digits(6), |n| u32::try_from(n).ok().filter(|n| *n > 0));
+    all_consuming(separated_pair(recognize(name), tag(&b"="[..]), value)).parse(input)
+}
+
+/// 1*`max`DIGIT and nothing behind it.
+pub(super) fn number<N: TryFrom<u64>>(max: usize, input: &[u8]) -> Result<N, ()> {
+    let (_, n) = all_consuming(digits(max)).parse(input).map_err(|_: nom::Err<()>| ())?;
+    n.try_into().map_err(|_| ())
+}
+
+fn digits<'i>(max: usize) -> impl Parser<&'i [u8], Output = u64, Error = ()> {
+    map_opt(take_while_m_n(1, max, |b: u8| b.is_ascii_digit()), |digits: &[u8]| {
+        digits.iter().try_fold(0_u64, |n, d| n.checked_mul(10)?.checked_add(u64::from(d - b'0')))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_limits_are_passed_over_singly() {
+        let mut limits = SessionLimits::default();
+        limits.read(
+            b"RCPTMAX=20 MAILMAX=x mailmax=5 FOO=3 RCPTDOMAINMAX=0 RCPTDOMAINMAX=1234567 RCPTMAX= =3 RCPTMAX",
+        );
+        assert_eq!(limits, SessionLimits { rcpt_max: Some(20), mail_max: Some(5), rcpt_domain_max: None });
+    }
+
+    #[test]
+    fn numbers_do_not_wrap() {
+        assert_eq!(number::<u64>(20, b"18446744073709551615"), Ok(u64::MAX));
+        assert_eq!(number::<u64>(20, b"18446744073709551616"), Err(()));
+        assert_eq!(number::<u64>(20, b""), Err(()));
+        assert_eq!(number::<u32>(9, b"1234567890"), Err(()));
+        assert_eq!(number::<u32>(20, b"4294967296"), Err(()));
+    }
+}

@@ -1,0 +1,147 @@
+use memchr::{memchr, memchr2};
+
+use super::{Malformed, grammar};
+use crate::status::Code;
+
+/// Finds a whole reply at the start of a buffer that grows.
+///
+/// # Complexity
+///
+/// Every octet is looked at once, however small the pieces in which the reply comes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Framing {
+    /// Where the line that is not whole yet starts.
+    line: u32,
+    /// How far that line was searched for its end.
+    searched: u32,
+    code: Option<Code>,
+    lenient: bool,
+}
+
+impl Framing {
+    /// Lines end with CRLF only, and their codes are equal.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { line: 0, searched: 0, code: None, lenient: false }
+    }
+
+    /// LF alone ends a line too, a bare CR is text, and codes may differ: as [`Reply::parse_lenient`] reads them.
+    ///
+    /// [`Reply::parse_lenient`]: super::Reply::parse_lenient
+    #[must_use]
+    pub const fn lenient() -> Self {
+        Self { lenient: true, ..Self::new() }
+    }
+
+    /// The length of the reply at the start of `input`, once it is whole; then it is ready for the next one.
+    ///
+    /// Until then `input` is to be the same octets and more of them. The limits count line ends, and are capped at
+    /// `u32::MAX`.
+    ///
+    /// # Errors
+    ///
+    /// As soon as the octets can't become a reply within the limits: the first fault counts, wherever the cuts fell.
+    #[inline]
+    pub fn next(
+        &mut self,
+        input: &[u8],
+        line_limit: usize,
+        total_limit: usize,
+    ) -> Result<Option<usize>, Malformed> {
+        let total_limit = total_limit.min(u32::MAX as usize);
+        loop {
+            let start = self.line as usize;
+            let line_window = start.saturating_add(line_limit);
+            let window = line_window.min(total_limit);
+            let too_long =
+                || if line_window <= total_limit { Malformed::LineTooLong } else { Malformed::TooLong };
+
+            // `get`: a caller that shortened the buffer gets no answer, not a panic.
+            let Some(unseen) = input.get(self.searched as usize..window.min(input.len())) else {
+                return if input.len() >= window { Err(too_long()) } else { Ok(None) };
+            };
+            let found = if self.lenient { memchr(b'\n', unseen) } else { memchr2(b'\r', b'\n', unseen) };
+            let Some(found) = found else {
+                if input.len() >= window {
+                    return Err(too_long());
+                }
+                self.searched = input.len() as u32;
+                return Ok(None);
+            };
+
+            let mut end = self.searched as usize + found;
+            if input[end] == b'\r' {
+                if end + 1 >= window {
+                    return Err(too_long());
+                }
+                let Some(next) = input.get(end + 1) else {
+                    self.searched = end as u32;
+                    return Ok(None);
+                };
+                end += usize::from(*next == b'\n');
+            }
+            // What is no reply at all is called so, rather than by its line end.
+            let Ok((_, head)) = grammar::head(&input[start..=end]) else { return Err(Malformed::NotAReply) };
+            if !self.lenient {
+                if !input[start..=end].ends_with(b"\r\n") {
+                    return Err(Malformed::BareLineEnd);
+                }
+                if *self.code.get_or_insert(head.code) != head.code {
+                    return Err(Malformed::MixedCodes);
+                }
+            }
+            end += 1;
+            if !head.more {
+                *self = Self { lenient: self.lenient, ..Self::new() };
+                return Ok(Some(end));
+            }
+            self.line = end as u32;
+            self.searched = end as u32;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(input: &[u8], expected: Result<Option<usize>, Malformed>) {
+        assert_eq!(Framing::new().next(input, 16, 32), expected, "{:?}", input.escape_ascii());
+    }
+
+    #[test]
+    fn limits_count_to_the_octet() {
+        check(b"250 0123456789\r\n", Ok(Some(16)));
+        check(b"250 0123456789", Ok(None));
+        check(b"250 01234567890", Ok(None));
+        check(b"250 01234567890\r", Err(Malformed::LineTooLong));
+        check(b"250 0123456789012", Err(Malformed::LineTooLong));
+        check(b"250-0123456789\r\n250 0123456789\r\n", Ok(Some(32)));
+        check(b"250-0123456789\r\n250-0123456789\r\n", Err(Malformed::TooLong));
+        check(b"250-0123456789\r\n250-01234567\r\n250\r\n", Err(Malformed::TooLong));
+    }
+
+    #[test]
+    fn strict_and_lenient() {
+        for (input, strict, lenient) in [
+            (&b"250\r\n"[..], Ok(Some(5)), Ok(Some(5))),
+            (b"250-\r\n250 \r\n", Ok(Some(12)), Ok(Some(12))),
+            (b"250 a\n", Err(Malformed::BareLineEnd), Ok(Some(6))),
+            (b"250 a\rb\r\n", Err(Malformed::BareLineEnd), Ok(Some(9))),
+            (b"250 a\r\r\n", Err(Malformed::BareLineEnd), Ok(Some(8))),
+            (b"250-a\r\n550 b\r\n", Err(Malformed::MixedCodes), Ok(Some(14))),
+            (b"SSH-2.0\n", Err(Malformed::NotAReply), Err(Malformed::NotAReply)),
+            (b"\r\n", Err(Malformed::NotAReply), Err(Malformed::NotAReply)),
+            (b"150 a\r\n", Err(Malformed::NotAReply), Err(Malformed::NotAReply)),
+            (b"2500\r\n", Err(Malformed::NotAReply), Err(Malformed::NotAReply)),
+        ] {
+            assert_eq!(Framing::new().next(input, 512, 512), strict, "{:?}", input.escape_ascii());
+            assert_eq!(Framing::lenient().next(input, 512, 512), lenient, "{:?}", input.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn it_is_small() {
+        assert!(size_of::<Framing>() <= 16);
+    }
+}

@@ -1,0 +1,163 @@
+use core::time::Duration;
+
+use crate::address::Domain;
+use crate::auth::{Base64, Mechanism};
+use crate::command::{Attributes, Mail, Rcpt, Text, Verb};
+use crate::dot::{Body, Piece};
+use crate::status::Code;
+
+/// What [`Server::step`](super::Server::step) found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step<E> {
+    /// Something of the client's: take it from the input, and answer it where a reply is owed.
+    Event(E),
+    /// A reply is owed; the next command is not looked at before it was given.
+    AwaitingReply,
+    /// The replies may not be held back (RFC 2920, 3.2), or are many: write them by that age of the connection, then
+    /// step again.
+    Flush(Option<Duration>),
+    /// Write what is in the output, then read, and give up at that age of the connection.
+    NeedInput(Option<Duration>),
+    /// Write what is in the output, still in the clear, then speak TLS.
+    StartTls,
+    /// Write what is in the output, then close.
+    Closed,
+}
+
+/// What the client did. The table in the [module's documentation](super) says how many replies each is owed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'b> {
+    /// The connection was opened, or XCLIENT opened a new session: the greeting is owed.
+    Connect,
+    /// EHLO, HELO or LHLO. A 250 to it lists the capabilities.
+    Hello {
+        /// Which of the three.
+        verb: Verb,
+        /// Who the client says that it is.
+        name: Domain<'b>,
+    },
+    /// MAIL.
+    Mail(Mail<'b>),
+    /// RCPT.
+    Rcpt(Rcpt<'b>),
+    /// DATA: 354 asks for the message.
+    Data,
+    /// BDAT. No reply is owed before its octets have come.
+    Chunk {
+        /// Octets of the chunk.
+        size: u64,
+        /// Whether the message ends with it.
+        last: bool,
+    },
+    /// A piece of the message.
+    Body(Body<'b>),
+    /// A chunk that is not the last one has come.
+    ChunkEnd,
+    /// The message is here, whole: answering it takes it over or refuses it.
+    MessageEnd {
+        /// How many replies are owed: 1; in LMTP and under PRDR one per accepted recipient, in their order, and under
+        /// PRDR one more for the message.
+        replies: u32,
+    },
+    /// The machine refuses the message in hand and will say so at its end: drop what was stored of it.
+    Refused(Refusal),
+    /// A piece of a refused message went by.
+    Discarded,
+    /// The machine answered a command by itself, with this code: it was malformed, out of sequence or over a limit.
+    Rejected(Code),
+    /// STARTTLS: 220 makes the next step [`Step::StartTls`].
+    StartTls,
+    /// AUTH: answer 235, a refusal, or [`Server::challenge`](super::Server::challenge).
+    Auth {
+        /// The mechanism, one of those offered.
+        mechanism: Mechanism,
+        /// The initial response.
+        initial: Option<Base64<'b>>,
+    },
+    /// The answer to a challenge.
+    AuthResponse(Base64<'b>),
+    /// The client gave AUTH up; the machine said 501.
+    AuthCancelled,
+    /// RSET.
+    Rset,
+    /// NOOP.
+    Noop(Text<'b>),
+    /// VRFY.
+    Vrfy(Text<'b>),
+    /// EXPN.
+    Expn(Text<'b>),
+    /// HELP.
+    Help(Text<'b>),
+    /// ETRN.
+    Etrn(Text<'b>),
+    /// XCLIENT: 220 opens a new session.
+    Xclient(Attributes<'b>),
+    /// XFORWARD.
+    Xforward(Attributes<'b>),
+    /// QUIT.
+    Quit,
+    /// A verb that the machine doesn't serve.
+    Unknown {
+        /// The verb as it came.
+        verb: &'b str,
+        /// What stood behind it.
+        args: Text<'b>,
+    },
+}
+
+/// Why the machine refuses a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Longer than SIZE allows.
+    TooBig,
+    /// A bare CR or a bare LF.
+    LineEnds,
+    /// A NUL.
+    Nul,
+    /// A line of more than 998 octets.
+    LongLine,
+    /// Octets over 127 that were not declared.
+    EightBit,
+}
+
+/// An event that borrows nothing: turn it into an [`Event`] with [`Server::event`](super::Server::event), then drop
+/// [`len`](Self::len) octets from the front of the input.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    pub(super) len: usize,
+    pub(super) kind: Kind,
+}
+
+impl Taken {
+    /// Octets of the input that the event takes.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it takes none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Connect,
+    /// A command of that many octets, its line end left out.
+    Command(usize),
+    AuthResponse(usize),
+    AuthCancelled,
+    Piece(Piece),
+    /// Octets of a chunk.
+    Raw,
+    ChunkEnd,
+    MessageEnd { replies: u32 },
+    Refused(Refusal),
+    Discarded,
+    Rejected(Code),
+}

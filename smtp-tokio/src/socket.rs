@@ -1,0 +1,156 @@
+//! A connection: TCP, or a Unix socket.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use smtp_driver::io::make_room;
+use smtp_driver::{Io, connect_each};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio::net::{TcpStream, ToSocketAddrs, lookup_host};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// A socket of tokio's, a [`TcpStream`] or a [`UnixStream`], and when it was opened.
+#[derive(Debug)]
+pub struct Socket<S> {
+    stream: S,
+    opened: Instant,
+}
+
+impl Socket<TcpStream> {
+    /// Connects within `time`, the name's resolution included, to the first of its addresses that answers.
+    ///
+    /// # Errors
+    /// As [`connect_each`] has them, and those of the resolver.
+    pub async fn connect(address: impl ToSocketAddrs, time: Duration) -> io::Result<Self> {
+        let started = Instant::now();
+        timeout(time, async {
+            let addresses: Vec<_> = lookup_host(address).await?.collect();
+            let left = time.saturating_sub(started.elapsed());
+            connect_each(&addresses, left, |address, share| async move {
+                timeout(share, TcpStream::connect(address)).await?
+            })
+            .await
+        })
+        .await?
+        .map(Self::from)
+    }
+}
+
+#[cfg(unix)]
+impl Socket<UnixStream> {
+    /// Connects to the Unix socket at `path` within `time`.
+    ///
+    /// # Errors
+    /// Those of the system, and `TimedOut`.
+    pub async fn connect_unix(path: impl AsRef<std::path::Path>, time: Duration) -> io::Result<Self> {
+        timeout(time, UnixStream::connect(path)).await?.map(Self::from)
+    }
+}
+
+impl<S> Socket<S> {
+    /// The socket itself.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+}
+
+impl<S: Stream> Io for Socket<S> {
+    fn age(&self) -> Duration {
+        self.opened.elapsed()
+    }
+
+    async fn read(&mut self, buf: &mut BytesMut, until: Option<Duration>) -> io::Result<usize> {
+        let stream = &mut self.stream;
+        within(self.opened, until, async {
+            // tokio notes it when a read empties the socket, so that this waits, with no room made, until more comes.
+            stream.readable().await?;
+            make_room(buf);
+            stream.read_buf(buf).await
+        })
+        .await
+    }
+
+    async fn write(&mut self, bufs: &[IoSlice<'_>], until: Option<Duration>) -> io::Result<usize> {
+        within(self.opened, until, self.stream.write_vectored(bufs)).await
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        self.stream.peer()
+    }
+
+    fn local(&self) -> Option<SocketAddr> {
+        self.stream.local()
+    }
+
+    async fn shutdown_write(&mut self) -> io::Result<()> {
+        self.stream.shutdown().await
+    }
+}
+
+/// Does `work` up to the age `until` of what was opened at `opened`.
+async fn within<T>(
+    opened: Instant,
+    until: Option<Duration>,
+    work: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    // An age that the clock never reaches is none.
+    match until.and_then(|until| opened.checked_add(until)) {
+        // Looks at the work first, and arms the timer only if that waits.
+        Some(deadline) => timeout_at(deadline, work).await?,
+        None => work.await,
+    }
+}
+
+/// What the two kinds of socket have in common, and tokio has no trait for.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
+    /// Waits until a read finds something.
+    fn readable(&self) -> impl Future<Output = io::Result<()>> + Send;
+    /// The other end, if it has an internet address.
+    fn peer(&self) -> Option<SocketAddr> {
+        None
+    }
+    /// This end, if it has an internet address.
+    fn local(&self) -> Option<SocketAddr> {
+        None
+    }
+}
+
+impl Stream for TcpStream {
+    fn readable(&self) -> impl Future<Output = io::Result<()>> + Send {
+        Self::readable(self)
+    }
+    fn peer(&self) -> Option<SocketAddr> {
+        self.peer_addr().ok()
+    }
+    fn local(&self) -> Option<SocketAddr> {
+        self.local_addr().ok()
+    }
+}
+
+#[cfg(unix)]
+impl Stream for UnixStream {
+    fn readable(&self) -> impl Future<Output = io::Result<()>> + Send {
+        Self::readable(self)
+    }
+}
+
+impl From<TcpStream> for Socket<TcpStream> {
+    /// Takes a connected socket, and turns Nagle's algorithm off: every write here is a whole flight.
+    fn from(stream: TcpStream) -> Self {
+        // Fails where the peer has hung up already: the first read tells.
+        let _ = stream.set_nodelay(true);
+        Self { stream, opened: Instant::now() }
+    }
+}
+
+#[cfg(unix)]
+impl From<UnixStream> for Socket<UnixStream> {
+    fn from(stream: UnixStream) -> Self {
+        Self { stream, opened: Instant::now() }
+    }
+}
