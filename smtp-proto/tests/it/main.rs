@@ -1,1 +1,4 @@
 //! What smtp-proto promises, one module a promise.
+
+mod capabilities;
+mod replies;
