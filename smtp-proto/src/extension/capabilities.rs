@@ -4,6 +4,7 @@ use super::{
     Extension, Extensions, FutureRelease, Invalid, SessionLimits,
     keyword::{is_keyword, is_words, split},
     limits::number,
+    lines::MAX_TEXT,
 };
 use crate::{
     auth::{Mechanism, Mechanisms},
@@ -131,7 +132,8 @@ impl<'a> Capabilities<'a> {
 
     /// The mechanisms that AUTH lists and this crate doesn't know.
     pub fn other_mechanisms(&self) -> impl Iterator<Item = &str> {
-        self.all_words(Extension::Auth)
+        self.words(Extension::Auth)
+            .into_iter()
             .flat_map(|words| words.split(' '))
             .filter(|name| !name.is_empty() && Mechanism::from_name(name.as_bytes()).is_none())
     }
@@ -160,15 +162,11 @@ impl<'a> Capabilities<'a> {
     /// For SIZE, AUTH, LIMITS and DELIVERBY ask the methods of that name.
     #[must_use]
     pub fn words(&self, extension: Extension) -> Option<&str> {
-        self.all_words(extension).next()
-    }
-
-    fn all_words(&self, extension: Extension) -> impl Iterator<Item = &str> {
-        let found = self.entries().filter(move |(keyword, words)| {
-            !words.is_empty() && Extension::from_keyword(keyword.as_bytes()) == Some(extension)
-        });
-        let found = self.has(extension).then_some(found);
-        found.into_iter().flatten().map(|(_, words)| words)
+        if !self.has(extension) {
+            return None;
+        }
+        let is_it = |keyword: &str| Extension::from_keyword(keyword.as_bytes()) == Some(extension);
+        self.entries().find(|(keyword, words)| is_it(keyword) && !words.is_empty()).map(|(_, words)| words)
     }
 
     /// The keywords that this crate doesn't know, with their words, in the order in which they came.
@@ -176,16 +174,18 @@ impl<'a> Capabilities<'a> {
         self.entries().filter(|(keyword, _)| Extension::from_keyword(keyword.as_bytes()).is_none())
     }
 
-    /// Keyword and words of each line that follows the grammar.
+    /// Keyword and words of each line that can be said again.
     fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
         let lines = match &self.source {
             Source::Reply(lines) => *lines,
             Source::Own(lines) => RawLines::composed(lines),
         };
-        lines.skip(1).filter_map(|line| {
+        lines.skip(1).filter(|line| line.len() <= MAX_TEXT).filter_map(|line| {
             let (keyword, words) = split(line);
-            let entry = (str::from_utf8(keyword).ok()?, str::from_utf8(words).ok()?);
-            (is_keyword(keyword) && is_words(words)).then_some(entry)
+            if !is_keyword(keyword) || !words.iter().all(|b| matches!(b, b'\t' | b' '..=b'~')) {
+                return None;
+            }
+            Some((str::from_utf8(keyword).ok()?, str::from_utf8(words).ok()?))
         })
     }
 
@@ -253,13 +253,15 @@ impl<'a> Capabilities<'a> {
 
     /// Offers what this line of an EHLO response says: any keyword, with or without words.
     ///
+    /// Of several lines for one known extension the first counts, though known mechanisms and limits add up.
+    ///
     /// # Errors
     ///
     /// On what is no such line.
     pub fn with_keyword(mut self, line: &str) -> Result<Self, Invalid> {
         let (keyword, words) = line.split_once(' ').unwrap_or((line, ""));
         let is_line = is_keyword(keyword.as_bytes()) && is_words(words.as_bytes());
-        if !is_line || line.len() > super::lines::MAX_TEXT || line.ends_with(' ') {
+        if !is_line || line.len() > MAX_TEXT || line.ends_with(' ') {
             return Err(Invalid);
         }
         if let Some(extension) = Extension::from_keyword(keyword.as_bytes()) {

@@ -94,6 +94,11 @@ impl<'a> Reply<'a> {
     ///
     /// On text that [`Reply::new`] refuses, and on a status whose class is not the code's first digit: a compile error
     /// where it stands in a constant.
+    ///
+    /// ```compile_fail
+    /// # use smtp_proto::{reply::Reply, status::Code};
+    /// const BAD: Reply<'static> = Reply::fixed(Code::OK, None, "Ok\r\n250 Ok");
+    /// ```
     #[must_use]
     pub const fn fixed(code: Code, status: Option<Enhanced>, text: &'static str) -> Reply<'static> {
         let Ok(plain) = write::survey(text.as_bytes()) else {

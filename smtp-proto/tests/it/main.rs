@@ -4,3 +4,6 @@ mod bodies;
 mod link;
 #[cfg(feature = "rustls")]
 mod tls;
+
+mod capabilities;
+mod replies;
