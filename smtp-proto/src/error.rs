@@ -67,6 +67,22 @@ pub enum Violation {
 }
 
 impl Violation {
+    /// Where the conversation stood.
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        match self {
+            Self::Reply { stage, .. }
+            | Self::WrongCode { stage, .. }
+            | Self::Eof { stage }
+            | Self::TimedOut { stage } => *stage,
+            Self::BehindStartTls => Stage::StartTls,
+            Self::ImplicitTls | Self::EarlyTalker => Stage::Greeting,
+            Self::Undrainable => Stage::Body,
+            Self::Undelimited => Stage::Chunk,
+            Self::Unsolicited | Self::TooManyErrors | Self::EndlessLine => Stage::Idle,
+        }
+    }
+
     /// What a server says before it closes, if anything: the text without the server's name, which stands first.
     #[must_use]
     pub const fn reply(&self) -> Option<Reply<'static>> {

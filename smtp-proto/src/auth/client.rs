@@ -1,12 +1,14 @@
 //! The client's side of one AUTH command.
 
 use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, mem};
 
 use super::credentials::Proof;
-use super::{ChannelBinding, Credentials, Error, MESSAGE_LIMIT, Mechanism, oauth, plain};
+use super::hash::Hash;
+use super::{ChannelBinding, Credentials, Error, MESSAGE_LIMIT, Mechanism, cram, oauth, plain, scram};
 
 /// One AUTH command, seen from the client: challenges in, responses out, raw octets both, base64 being the caller's.
 ///
@@ -47,6 +49,13 @@ enum Kind {
         message: Vec<u8>,
         refusal: Option<String>,
     },
+    Cram {
+        hash: Hash,
+        user: String,
+        password: String,
+        answered: bool,
+    },
+    Scram(Box<scram::Client>),
 }
 
 impl Exchange {
@@ -58,14 +67,13 @@ impl Exchange {
     ///
     /// # Errors
     /// The caller's: [`Error::Unsupported`], [`Error::WrongCredentials`], [`Error::NoAuthzid`], [`Error::Unsendable`],
-    /// [`Error::NonceTooShort`], [`Error::NoBinding`].
+    /// [`Error::Prohibited`], [`Error::NonceTooShort`], [`Error::NoBinding`].
     pub fn new(
         mechanism: Mechanism,
         credentials: &Credentials,
         binding: ChannelBinding<'_>,
         nonce: &[u8],
     ) -> Result<Self, Error> {
-        let _ = (binding, nonce);
         if !mechanism.is_supported() {
             return Err(Error::Unsupported(mechanism));
         }
@@ -91,6 +99,15 @@ impl Exchange {
             }
             (Mechanism::External, Proof::External) => single(authzid, "the authorization identity")?,
             (Mechanism::Anonymous, Proof::Anonymous { trace }) => single(trace, "the trace")?,
+            (Mechanism::CramMd5, Proof::Password { user, password }) => {
+                plain::message(authzid, user, password)?;
+                let (user, password) = (user.clone(), password.clone());
+                Kind::Cram { hash: Hash::of(mechanism)?, user, password, answered: false }
+            }
+            (scram, Proof::Password { user, password }) if scram.is_scram() => {
+                let client = scram::Client::new(scram, credentials, (user, password), binding, nonce)?;
+                Kind::Scram(Box::new(client))
+            }
             _ => return Err(Error::WrongCredentials(mechanism)),
         };
         Ok(Self { mechanism, kind, restarted: false })
@@ -111,6 +128,9 @@ impl Exchange {
     }
 
     /// The response to a challenge; it may be empty, which is an empty line on the wire.
+    ///
+    /// SCRAM computes here what the server asks for, up to [`ITERATIONS_MAX`](super::ITERATIONS_MAX) times two hashes:
+    /// typically milliseconds, at the most about a second.
     ///
     /// # Errors
     /// The exchange must not go on: send `*`. [`Error::Malformed`], [`Error::OutOfStep`], [`Error::TooLong`], and of
@@ -145,6 +165,17 @@ impl Exchange {
                 *refusal = Some(printable(challenge));
                 Ok(if self.mechanism == Mechanism::OauthBearer { b"\x01".to_vec() } else { Vec::new() })
             }
+            Kind::Cram { hash, user, password, answered } => {
+                if mem::replace(answered, true) {
+                    return Err(Error::OutOfStep);
+                }
+                // An empty challenge would have the answer be the same each time.
+                if challenge.is_empty() {
+                    return Err(Error::Malformed("CRAM-MD5: an empty challenge"));
+                }
+                Ok(cram::response(*hash, user, password, challenge))
+            }
+            Kind::Scram(client) => client.respond(challenge),
         }
     }
 
@@ -154,7 +185,10 @@ impl Exchange {
     /// [`Error::ServerNotVerified`] if it should have proved that it knows the password, and did not;
     /// [`Error::Token`] if it had refused the token before.
     pub fn succeeded(&self) -> Result<(), Error> {
-        self.refusal()
+        match &self.kind {
+            Kind::Scram(client) if !client.is_verified() => Err(Error::ServerNotVerified),
+            _ => self.refusal(),
+        }
     }
 
     /// Asked at a refusal: what the server said in the exchange itself, if anything, being more exact than the reply.
@@ -172,7 +206,8 @@ impl Exchange {
     fn first(&self) -> Option<Vec<u8>> {
         match &self.kind {
             Kind::Single { message } | Kind::Token { message, refusal: None } => Some(message.clone()),
-            Kind::Token { .. } | Kind::Login { .. } => None,
+            Kind::Scram(client) => client.first(),
+            Kind::Token { .. } | Kind::Login { .. } | Kind::Cram { .. } => None,
         }
     }
 }

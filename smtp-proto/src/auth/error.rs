@@ -30,6 +30,9 @@ pub enum Error {
     /// A name, password or token with octets that the mechanism cannot carry, or that SASLprep forbids.
     #[error("{0} cannot be sent with this mechanism")]
     Unsendable(&'static str),
+    /// A name or password that is empty, or that SASLprep or this build forbids.
+    #[error("characters that SASLprep does not allow")]
+    Prohibited,
     /// Fewer random octets than [`NONCE_MIN`](super::NONCE_MIN): the caller's fault.
     #[error("too few random octets for a nonce")]
     NonceTooShort,

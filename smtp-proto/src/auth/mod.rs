@@ -15,13 +15,17 @@ mod base64;
 mod binding;
 mod choice;
 pub mod client;
+mod cram;
 mod credentials;
 mod error;
 mod gs2;
+mod hash;
 mod mechanism;
 mod name;
 mod oauth;
 mod plain;
+mod prep;
+mod scram;
 pub mod server;
 
 pub use base64::Base64;
@@ -31,6 +35,8 @@ pub use credentials::Credentials;
 pub use error::Error;
 pub use mechanism::{Mechanism, Mechanisms};
 pub use name::MechanismName;
+pub use prep::saslprep;
+pub use scram::{ITERATIONS_MAX, ITERATIONS_MIN};
 
 /// The longest message, in octets, that an exchange looks at: what 12288 octets of base64 decode to (RFC 4954, 4).
 pub const MESSAGE_LIMIT: usize = 12_288 / 4 * 3;

@@ -6,6 +6,7 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
+use nom::branch::alt;
 use nom::bytes::complete::{tag, tag_no_case, take_till, take_till1, take_while1};
 use nom::character::complete::alpha1;
 use nom::combinator::{all_consuming, opt};
@@ -63,7 +64,9 @@ pub(super) fn xoauth2(user: &str, token: &str) -> Result<Vec<u8>, Error> {
 pub(super) fn parse_bearer(message: &[u8]) -> Result<Message<'_>, Error> {
     const WHAT: Error = Error::Malformed("OAUTHBEARER");
     let text = core::str::from_utf8(message).map_err(|_| WHAT)?;
-    let (rest, header) = gs2::header(text).map_err(|_| WHAT)?;
+    // The example of RFC 7628, 4.4 writes `user=` for `a=`, so some clients do.
+    let (rest, header) =
+        alt((gs2::header("a="), gs2::header("user="))).parse(text).map_err(|_: Invalid<'_>| WHAT)?;
     if let Flag::Used(_) = header.flag {
         return Err(WHAT);
     }

@@ -1,12 +1,15 @@
 //! The server's side of one AUTH command.
 
 use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
 
-use super::{ChannelBinding, Error, MESSAGE_LIMIT, Mechanism, Mechanisms, oauth, plain};
+use super::hash::Hash;
+use super::scram::{self, Answer, Identity};
+use super::{ChannelBinding, Error, MESSAGE_LIMIT, Mechanism, Mechanisms, cram, oauth, plain};
 
 /// One AUTH command, seen from the server: responses in, [`Next`] out, raw octets both, base64 being the caller's.
 ///
@@ -147,6 +150,15 @@ enum State {
         authzid: Option<String>,
         token: bool,
     },
+    Cram {
+        challenge: Vec<u8>,
+    },
+    CramLookup {
+        challenge: Vec<u8>,
+        user: String,
+        digest: Vec<u8>,
+    },
+    Scram(Box<scram::Server>),
     /// The client was told why its token is no good; it answers something, and is refused.
     TokenDenied,
     Done,
@@ -164,12 +176,22 @@ impl Exchange {
         if mechanism.binds() && !offer.binding.is_available() {
             return Err(Error::NoBinding);
         }
-        Ok(Self { mechanism, state: State::Start })
+        let state = match mechanism {
+            Mechanism::CramMd5 => State::Cram { challenge: cram::challenge(offer.nonce, offer.domain)? },
+            scram if scram.is_scram() => State::Scram(Box::new(scram::Server::new(scram, offer)?)),
+            _ => State::Start,
+        };
+        Ok(Self { mechanism, state })
     }
 
     /// Begins, with the decoded initial response if there was one.
     pub fn start(&mut self, initial: Option<&[u8]>) -> Next {
         match (self.mechanism, initial) {
+            (Mechanism::CramMd5, Some(_)) => self.refuse(Error::InitialNotAllowed),
+            (Mechanism::CramMd5, None) => match &self.state {
+                State::Cram { challenge } => Next::Challenge(challenge.clone()),
+                _ => self.refuse(Error::OutOfStep),
+            },
             (Mechanism::Login, None) => {
                 self.state = State::LoginUser;
                 Next::Challenge(b"Username:".to_vec())
@@ -212,15 +234,14 @@ impl Exchange {
                 self.state = State::TokenDenied;
                 Next::Challenge(json.as_bytes().to_owned())
             }
-            State::Claimed { .. } => Next::Refuse(Error::Denied),
+            State::Claimed { .. } | State::CramLookup { .. } | State::Scram(_) => Next::Refuse(Error::Denied),
             _ => Next::Refuse(Error::OutOfStep),
         }
     }
 
     /// Gives the secret of the user that was asked for.
     pub fn with_secret(&mut self, secret: &Secret) -> Next {
-        let _ = secret;
-        self.refuse(Error::OutOfStep)
+        self.proved(secret).unwrap_or_else(|error| self.refuse(error))
     }
 
     fn heard(&mut self, response: &[u8]) -> Result<Next, Error> {
@@ -238,8 +259,42 @@ impl Exchange {
                 let claim = Claim::Password { authzid: None, user, password: name(response)? };
                 Ok(self.verify(claim, None))
             }
+            State::Cram { challenge } => {
+                let (user, digest) = cram::parse(response)?;
+                self.state = State::CramLookup { challenge, user: user.to_string(), digest };
+                Ok(Next::Lookup { user: user.to_string() })
+            }
+            State::Scram(mut scram) => {
+                let next = match scram.respond(response)? {
+                    Answer::Lookup(user) => Next::Lookup { user },
+                    Answer::Challenge(challenge) => Next::Challenge(challenge),
+                    Answer::Accept(Identity { user, authzid }) => return Ok(Next::Accept { user, authzid }),
+                };
+                self.state = State::Scram(scram);
+                Ok(next)
+            }
             State::TokenDenied => Err(Error::Denied),
-            State::Claimed { .. } | State::Done => Err(Error::OutOfStep),
+            State::Claimed { .. } | State::CramLookup { .. } | State::Done => Err(Error::OutOfStep),
+        }
+    }
+
+    fn proved(&mut self, secret: &Secret) -> Result<Next, Error> {
+        match mem::replace(&mut self.state, State::Done) {
+            State::CramLookup { challenge, user, digest } => {
+                let Secret::Password(password) = secret else {
+                    return Err(Error::WrongSecret);
+                };
+                match cram::fits(Hash::of(self.mechanism)?, &digest, password, &challenge) {
+                    true => Ok(Next::Accept { user, authzid: None }),
+                    false => Err(Error::Denied),
+                }
+            }
+            State::Scram(mut scram) => {
+                let challenge = scram.with_secret(secret)?;
+                self.state = State::Scram(scram);
+                Ok(Next::Challenge(challenge))
+            }
+            _ => Err(Error::OutOfStep),
         }
     }
 

@@ -14,8 +14,6 @@ pub enum Step<E> {
     Unsolicited(E),
     /// No reply is awaited and nothing has come: say something.
     Idle,
-    /// The commands are many: write them by that age of the connection, then step again.
-    Flush(Option<Duration>),
     /// Write what is in the output, then read, and give up at that age of the connection.
     NeedInput(Option<Duration>),
     /// The server said 220 to STARTTLS: speak TLS.

@@ -129,11 +129,12 @@ impl Client {
         matches!(self.phase, Phase::Data(_) | Phase::Chunk { .. })
     }
 
-    /// Whether a transaction was begun that no message will end: RSET has to come before the next MAIL. After all
-    /// RCPT were refused, after DATA was, or after a chunk was (RFC 2920, 3.1; RFC 3030, 2).
+    /// Whether RSET has to come before the next MAIL: a transaction was begun that no message will end, since all RCPT
+    /// were refused, or DATA was, or a chunk was (RFC 2920, 3.1; RFC 3030, 2); or its last chunk may yet be.
     #[must_use]
-    pub const fn needs_reset(&self) -> bool {
-        self.state.open && self.flight.is_empty() && !self.in_body()
+    pub fn needs_reset(&self) -> bool {
+        let left_open = self.state.open && self.flight.is_empty() && !self.in_body();
+        left_open || (!self.state.open && self.flight.contains(Stage::LastChunk))
     }
 
     /// Recipients accepted in the transaction whose replies came last.
@@ -154,19 +155,11 @@ impl Client {
     /// # Errors
     ///
     /// A [`Violation`] is the server's fault and fatal: close.
-    pub fn step(
-        &mut self,
-        now: Duration,
-        input: &[u8],
-        output: &mut BytesMut,
-    ) -> Result<Step<Taken>, Violation> {
+    pub fn step(&mut self, now: Duration, input: &[u8]) -> Result<Step<Taken>, Violation> {
         match self.phase {
             Phase::Closed => return Ok(Step::Closed),
             Phase::StartTls if input.is_empty() => return Ok(Step::StartTls),
             Phase::StartTls => return Err(self.fail(Violation::BehindStartTls)),
-            _ if output.len() >= self.config.limits.flight && !self.in_body() => {
-                return Ok(Step::Flush(Some(now.saturating_add(self.config.timeouts.block))));
-            }
             _ => {}
         }
         let awaited = self.flight.front();
@@ -210,14 +203,9 @@ impl Client {
     /// # Errors
     ///
     /// As `step`.
-    pub fn poll<'b>(
-        &mut self,
-        now: Duration,
-        input: &mut &'b [u8],
-        output: &mut BytesMut,
-    ) -> Result<Step<Answer<'b>>, Violation> {
+    pub fn poll<'b>(&mut self, now: Duration, input: &mut &'b [u8]) -> Result<Step<Answer<'b>>, Violation> {
         let seen = *input;
-        Ok(match self.step(now, seen, output)? {
+        Ok(match self.step(now, seen)? {
             Step::Event(taken) => {
                 *input = &seen[taken.len..];
                 Step::Event(self.event(taken, seen))
@@ -227,7 +215,6 @@ impl Client {
                 Step::Unsolicited(self.event(taken, seen))
             }
             Step::Idle => Step::Idle,
-            Step::Flush(until) => Step::Flush(until),
             Step::NeedInput(until) => Step::NeedInput(until),
             Step::StartTls => Step::StartTls,
             Step::Closed => Step::Closed,
@@ -292,6 +279,7 @@ impl Client {
             Phase::Closed => return Err(NotNow::Closed),
             Phase::StartTls => return Err(NotNow::AwaitingReply),
             Phase::Data(_) | Phase::Chunk { .. } => return Err(NotNow::InBody),
+            Phase::Commands if self.state.challenged => return Err(NotNow::AwaitingReply),
             Phase::Commands => {}
         }
         let Some(last) = self.flight.back() else { return Ok(()) };
@@ -402,7 +390,9 @@ impl Client {
     }
 
     fn challenged(&mut self) -> Result<(), NotNow> {
-        self.admit()?;
+        if self.is_closed() {
+            return Err(NotNow::Closed);
+        }
         if !core::mem::take(&mut self.state.challenged) {
             return Err(NotNow::NothingOwed);
         }

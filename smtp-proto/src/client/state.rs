@@ -17,6 +17,8 @@ pub(super) struct State {
     /// Sent: MAIL went out, and neither the end of its message nor RSET did. A refused MAIL takes it back.
     pub(super) open: bool,
     /// Sent: MAIL asked for PRDR.
+    prdr_asked: bool,
+    /// Answered: the transaction whose replies are coming asked for it.
     pub(super) prdr: bool,
     /// Answered: recipients accepted since MAIL was.
     pub(super) accepted: u32,
@@ -46,7 +48,7 @@ pub(super) const fn answers(stage: Stage, code: Code, prdr: bool) -> bool {
 impl State {
     pub(super) const fn mail_sent(&mut self, prdr: bool) {
         self.open = true;
-        self.prdr = prdr;
+        self.prdr_asked = prdr;
     }
 
     /// Whether this reply is the last one to its command: LMTP answers the end of data once per accepted recipient,
@@ -74,6 +76,7 @@ impl State {
             }
             Stage::Mail => {
                 self.accepted = 0;
+                self.prdr = self.prdr_asked;
                 if !accepted && !later_mail {
                     self.open = false;
                 }
@@ -95,6 +98,7 @@ const EMPTY: State = State {
     authenticated: false,
     challenged: false,
     open: false,
+    prdr_asked: false,
     prdr: false,
     accepted: 0,
     left: 0,

@@ -378,22 +378,18 @@ impl Server {
         input: &'b [u8],
     ) -> Result<Step<(Taken, Event<'b>)>, Violation> {
         const CAP: usize = 1024 * 1024;
-        let end = self.lines.skip(input);
-        if skipped + end.unwrap_or(input.len()) > CAP {
+        if input.is_empty() {
+            return Ok(self.need_input(now));
+        }
+        let line::Skipped { len, ended } = self.lines.skip(input);
+        if skipped + len > CAP {
             return Err(self.fail(Violation::EndlessLine));
         }
-        match end {
-            Some(len) => {
-                self.phase = Phase::Commands;
-                self.deadline.clear();
-                Ok(found(len, Kind::Discarded, Event::Discarded))
-            }
-            None if input.is_empty() => Ok(self.need_input(now)),
-            None => {
-                self.phase = Phase::SkipLine(skipped + input.len());
-                Ok(found(input.len(), Kind::Discarded, Event::Discarded))
-            }
+        self.phase = if ended { Phase::Commands } else { Phase::SkipLine(skipped + len) };
+        if ended {
+            self.deadline.clear();
         }
+        Ok(found(len, Kind::Discarded, Event::Discarded))
     }
 
     /// Answers what is owed: appends the reply to `output` and moves on as its code says.

@@ -1,0 +1,84 @@
+use core::time::Duration;
+
+use bytes::BytesMut;
+
+use super::{Error, Want, refused};
+use crate::client::{Client, Step};
+use crate::command::{Command, Text};
+use crate::error::NotNow;
+use crate::reply::Reply;
+
+/// One command and its reply.
+#[derive(Debug)]
+pub struct Call<'c> {
+    command: Option<Command<'c>>,
+    reply: Option<Reply<'static>>,
+}
+
+impl<'c> Call<'c> {
+    /// Any command that [`Client::command`] takes, and RSET.
+    #[must_use]
+    pub const fn new(command: Command<'c>) -> Self {
+        Self { command: Some(command), reply: None }
+    }
+
+    /// NOOP: whether the server is still there.
+    #[must_use]
+    pub const fn noop() -> Self {
+        Self::new(Command::Noop(Text::EMPTY))
+    }
+
+    /// RSET.
+    #[must_use]
+    pub const fn rset() -> Self {
+        Self::new(Command::Rset)
+    }
+
+    /// QUIT. It is over when the server has said 221, has closed, or has had its time.
+    #[must_use]
+    pub const fn quit() -> Self {
+        Self::new(Command::Quit)
+    }
+
+    /// What is next.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::step`]; [`Error::Refused`] if the server closed with other words than a reply to this command.
+    pub fn poll(
+        &mut self,
+        client: &mut Client,
+        now: Duration,
+        input: &mut &[u8],
+        output: &mut BytesMut,
+    ) -> Result<Want, Error> {
+        loop {
+            if client.can_send()
+                && let Some(command) = self.command.take()
+            {
+                match command {
+                    Command::Rset => client.rset(output)?,
+                    command => client.command(&command, output)?,
+                }
+            }
+            match client.poll(now, input)? {
+                Step::Event(answer) if client.is_waiting() => drop(answer),
+                Step::Event(answer) => {
+                    self.reply = Some(answer.reply.into_owned());
+                    return Ok(Want::Done);
+                }
+                Step::Unsolicited(answer) => return Err(refused(answer.to, &answer.reply)),
+                Step::NeedInput(until) => return Ok(Want::Io(until)),
+                Step::Idle if self.command.is_some() => {}
+                Step::Closed => return Err(NotNow::Closed.into()),
+                Step::Idle | Step::StartTls => return Err(NotNow::NothingOwed.into()),
+            }
+        }
+    }
+
+    /// The reply, once it is there.
+    #[must_use]
+    pub fn into_reply(self) -> Option<Reply<'static>> {
+        self.reply
+    }
+}

@@ -1,0 +1,354 @@
+use core::time::Duration;
+
+use bytes::BytesMut;
+
+use super::report::Fate;
+use super::{Content, Envelope, NotSent, Report, Unsendable, Want};
+use crate::client::{Answer, Client, Step};
+use crate::dot::Segments;
+use crate::error::{NotNow, Violation};
+use crate::extension::Extension;
+use crate::param::{BodyType, Params};
+use crate::stage::{Protocol, Stage};
+
+/// How the message's octets go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transfer {
+    /// DATA, unless the message is BINARYMIME. With PIPELINING it stands in the envelope's flight.
+    #[default]
+    Data,
+    /// BDAT, where CHUNKING is offered: the first chunk waits for the replies to RCPT.
+    Chunks,
+    /// BDAT, and the first chunk goes with the envelope, before it is known whether anybody will have it (RFC 3030,
+    /// 4.2 lets it). For small messages.
+    ChunksInFlight,
+}
+
+/// One message on its way: the envelope, the message, and what became of it.
+///
+/// Poll it until [`Want::Done`]. At [`Want::Body`] give it a piece by [`body`](Self::body), or lend it by
+/// [`segments`](Self::segments). If the connection fails, [`lost`](Self::lost) settles what is open.
+///
+/// [`begin`](Self::begin) may be called while the message ahead awaits its last reply: the envelope then rides in the
+/// same write as that message's end (RFC 2920, 3.1).
+#[derive(Debug)]
+pub struct Delivery<'m> {
+    envelope: &'m Envelope<'m>,
+    params: Params<'static>,
+    binary: bool,
+    transfer: Transfer,
+    next: Next,
+    /// Recipients whose RCPT was answered.
+    answered: usize,
+    accepted: usize,
+    /// The reply that refused MAIL, which is everybody's.
+    mail_refused: Option<Fate>,
+    /// The end of the message was given out.
+    ended: bool,
+    report: Report,
+}
+
+/// What is to be sent next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Mail,
+    Rcpt(usize),
+    /// DATA, or the decision that it is not worth it.
+    Data,
+    /// DATA's reply.
+    Go,
+    Body,
+    /// Nothing: replies are awaited.
+    Replies,
+    Nothing,
+}
+
+impl<'m> Delivery<'m> {
+    /// A delivery over a connection that is open. Nothing is sent yet.
+    ///
+    /// What this server cannot take is settled at once: [`poll`](Self::poll) then says [`Want::Done`].
+    #[must_use]
+    pub fn new(envelope: &'m Envelope<'m>, content: &Content, transfer: Transfer, client: &Client) -> Self {
+        let capabilities = client.capabilities();
+        let binary = content.body == BodyType::BinaryMime;
+        let transfer = match transfer {
+            Transfer::Data if binary => Transfer::Chunks,
+            _ if !capabilities.has(Extension::Chunking) => Transfer::Data,
+            transfer => transfer,
+        };
+        let mut delivery = Self {
+            envelope,
+            params: Params::default(),
+            binary,
+            transfer,
+            next: Next::Mail,
+            answered: 0,
+            accepted: 0,
+            mail_refused: None,
+            ended: false,
+            report: Report::new(envelope.to.len()),
+        };
+        match envelope.negotiate(content, capabilities) {
+            Ok(params) => delivery.params = params,
+            Err(why) => delivery.unsendable(why),
+        }
+        delivery
+    }
+
+    fn unsendable(&mut self, why: Unsendable) {
+        self.report.settle(Fate::NotSent(NotSent::Unsendable(why)));
+        self.next = Next::Nothing;
+    }
+
+    /// What became of the message so far.
+    #[must_use]
+    pub const fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// What became of the message.
+    #[must_use]
+    pub fn into_report(self) -> Report {
+        self.report
+    }
+
+    /// Whether the end of the message was given out: from then on it may have been taken.
+    #[must_use]
+    pub const fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Appends as much of the envelope as may be sent now. [`poll`](Self::poll) does so too; by itself this is for an
+    /// envelope that follows the end of the message ahead, before that one is answered.
+    ///
+    /// # Errors
+    ///
+    /// [`NotNow`] if the connection is closed.
+    pub fn begin(&mut self, client: &mut Client, output: &mut BytesMut) -> Result<(), NotNow> {
+        while client.can_send() {
+            match self.next {
+                Next::Mail if client.needs_reset() => client.rset(output)?,
+                Next::Mail => {
+                    client.mail(&self.envelope.from, &self.params, output)?;
+                    self.next = Next::Rcpt(0);
+                }
+                // Without pipelining the refusal is known by now, and nobody need be asked.
+                Next::Rcpt(_) if self.mail_refused.is_some() => self.next = Next::Replies,
+                Next::Rcpt(i) => match self.envelope.to.get(i) {
+                    Some(to) => {
+                        client.rcpt(&to.path, &to.params, output)?;
+                        self.next = Next::Rcpt(i + 1);
+                    }
+                    None => self.next = Next::Data,
+                },
+                Next::Data => {
+                    let all_answered = self.answered == self.envelope.to.len();
+                    self.next = match self.transfer {
+                        _ if self.mail_refused.is_some() || (all_answered && self.accepted == 0) => Next::Replies,
+                        Transfer::Data => {
+                            client.data(output)?;
+                            Next::Go
+                        }
+                        Transfer::Chunks if !all_answered => return Ok(()),
+                        Transfer::Chunks | Transfer::ChunksInFlight => Next::Body,
+                    };
+                }
+                Next::Go | Next::Body | Next::Replies | Next::Nothing => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// What is next.
+    ///
+    /// # Errors
+    ///
+    /// A [`Violation`] of the server's: the connection is lost, so say [`lost`](Self::lost).
+    pub fn poll(
+        &mut self,
+        client: &mut Client,
+        now: Duration,
+        input: &mut &[u8],
+        output: &mut BytesMut,
+    ) -> Result<Want, Violation> {
+        loop {
+            // A closed connection says so below.
+            let _ = self.begin(client, output);
+            if self.next == Next::Body {
+                return Ok(Want::Body);
+            }
+            if self.next == Next::Nothing {
+                return Ok(Want::Done);
+            }
+            match client.poll(now, input)? {
+                Step::Event(answer) => self.answered(&answer, client, output),
+                Step::Unsolicited(answer) => self.last_words(&answer),
+                Step::NeedInput(until) => return Ok(Want::Io(until)),
+                Step::Closed => self.lost(client.stage()),
+                Step::Idle | Step::StartTls => self.lost(Stage::Idle),
+            }
+        }
+    }
+
+    /// A piece of the message, cut anywhere, and whether it is the last one. Appended to `output`: write it once enough
+    /// has gathered, and always after the last.
+    ///
+    /// # Errors
+    ///
+    /// [`NotNow::NotInBody`] unless [`Want::Body`] was said. [`NotNow::Unsendable`] if the piece holds what may not be
+    /// sent: the message is settled as not sent, and the connection has to be closed, as nothing takes a DATA back.
+    pub fn body(
+        &mut self,
+        piece: &[u8],
+        last: bool,
+        client: &mut Client,
+        output: &mut BytesMut,
+    ) -> Result<(), NotNow> {
+        self.open_chunk(piece.len(), last, client, output)?;
+        let sent = client.body_or_nothing(piece, output);
+        self.close_piece(sent, last, client, output)
+    }
+
+    /// The same, but the octets are lent for a vectored write that starts with what is in `output`. Never the last
+    /// piece: that one is [`body`](Self::body)'s.
+    ///
+    /// # Errors
+    ///
+    /// As [`body`](Self::body).
+    pub fn segments<'c>(
+        &mut self,
+        piece: &'c [u8],
+        client: &mut Client,
+        output: &mut BytesMut,
+    ) -> Result<Segments<'c>, NotNow> {
+        self.open_chunk(piece.len(), false, client, output)?;
+        let segments = client.segments(piece)?;
+        if segments.refused().is_empty() {
+            return Ok(segments);
+        }
+        self.close_piece(Err(NotNow::Unsendable), false, client, output)?;
+        Err(NotNow::Unsendable)
+    }
+
+    fn open_chunk(
+        &mut self,
+        len: usize,
+        last: bool,
+        client: &mut Client,
+        output: &mut BytesMut,
+    ) -> Result<(), NotNow> {
+        if self.next != Next::Body {
+            return Err(NotNow::NotInBody);
+        }
+        if self.transfer == Transfer::Data || (len == 0 && !last) {
+            return Ok(());
+        }
+        client.chunk(len as u64, last, output)
+    }
+
+    fn close_piece(
+        &mut self,
+        sent: Result<(), NotNow>,
+        last: bool,
+        client: &mut Client,
+        output: &mut BytesMut,
+    ) -> Result<(), NotNow> {
+        let sent = match (sent, self.transfer) {
+            (Ok(()), Transfer::Data) if last => client.finish(output),
+            (sent, _) => sent,
+        };
+        if sent.is_err() {
+            self.abandon(client);
+            return sent;
+        }
+        if last {
+            self.ended = true;
+            self.next = Next::Replies;
+        }
+        Ok(())
+    }
+
+    /// The message's source failed part way: nothing takes a DATA back, so the connection is given up (with BDAT too:
+    /// its octets may be in flight).
+    pub fn abandon(&mut self, client: &mut Client) {
+        client.abandon();
+        self.report.settle(Fate::NotSent(NotSent::Source));
+        self.next = Next::Nothing;
+    }
+
+    /// The connection is gone, at this stage: whoever has no reply gets none.
+    pub fn lost(&mut self, stage: Stage) {
+        self.report.settle(if self.ended { Fate::Unknown } else { Fate::NotSent(NotSent::Lost(stage)) });
+        self.next = Next::Nothing;
+    }
+
+    /// What a server says while it is being sent the message, or instead of a reply: it closes.
+    fn last_words(&mut self, answer: &Answer<'_>) {
+        let fate = self.report.keep(answer.to, &answer.reply);
+        self.settle(fate);
+    }
+
+    fn settle(&mut self, fate: Fate) {
+        self.report.settle(fate);
+        self.next = Next::Nothing;
+    }
+
+    fn answered(&mut self, answer: &Answer<'_>, client: &mut Client, output: &mut BytesMut) {
+        let Answer { to: stage, ref reply } = *answer;
+        let positive = reply.is_positive();
+        match stage {
+            Stage::Mail if !positive => self.mail_refused = Some(self.report.keep(stage, reply)),
+            Stage::Mail => {}
+            Stage::Rcpt => {
+                let fate = match self.mail_refused {
+                    Some(fate) => fate,
+                    None if positive => Fate::Accepted,
+                    None => self.report.keep(stage, reply),
+                };
+                self.accepted += usize::from(fate == Fate::Accepted);
+                self.report.set(self.answered, fate);
+                self.answered += 1;
+            }
+            Stage::Data if reply.code().as_u16() == 354 && self.accepted > 0 => self.next = Next::Body,
+            // RFC 2920, 3.1: a server may say 354 though nobody will have the message. Only the dot can follow.
+            Stage::Data if reply.code().as_u16() == 354 => {
+                let _ = client.finish(output);
+                self.next = Next::Replies;
+            }
+            Stage::Chunk if positive => {}
+            Stage::Data | Stage::Chunk => {
+                let fate = self.report.keep(stage, reply);
+                self.settle(fate);
+            }
+            Stage::EndOfData | Stage::LastChunk => self.message_answered(answer, client),
+            // A RSET ahead of the MAIL.
+            _ => {}
+        }
+        if client.is_closed() {
+            // A 421 to anything ends the connection: what is behind it is unanswered (RFC 5321, 3.8).
+            let fate = self.report.keep(stage, reply);
+            return self.settle(fate);
+        }
+        let nobody = self.accepted == 0 && self.answered == self.envelope.to.len();
+        let refused = self.mail_refused.is_some() && !matches!(self.next, Next::Rcpt(_) | Next::Data);
+        if !client.is_waiting() && matches!(self.next, Next::Replies | Next::Data) && (nobody || refused) {
+            let fate = self.mail_refused.unwrap_or(Fate::NotSent(NotSent::Pending));
+            self.settle(fate);
+        }
+    }
+
+    /// A reply to the whole message, or to one recipient's share of it.
+    fn message_answered(&mut self, answer: &Answer<'_>, client: &Client) {
+        let Answer { to: stage, ref reply } = *answer;
+        let more = client.stage() == stage;
+        let prdr = self.params.has_prdr() && reply.code().as_u16() != 353;
+        if client.config().protocol == Protocol::Lmtp || (prdr && more) {
+            let fate = self.report.keep(stage, reply);
+            self.report.settle_next(fate);
+        }
+        if !more && reply.code().as_u16() != 353 {
+            let fate = self.report.keep(stage, reply);
+            self.settle(fate);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+use alloc::vec::Vec;
+
+use super::Unsendable;
+use crate::reply::Reply;
+use crate::stage::Stage;
+
+/// What became of a message for one recipient.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome<'r> {
+    /// The server answered: 2yz means that it took the message over, anything else that it did not.
+    Replied {
+        /// What it answered: MAIL, RCPT, DATA, BDAT or the end of data.
+        stage: Stage,
+        /// In these words.
+        reply: Reply<'r>,
+    },
+    /// The message was not handed over: it may be sent again, here or elsewhere.
+    NotSent(NotSent),
+    /// The end of the message was given to the transport and its reply never came: it may have been taken or not (RFC
+    /// 5321, 6.1). To be treated as a temporary failure, at the risk of a duplicate.
+    Unknown(Unknown),
+}
+
+impl Outcome<'_> {
+    /// Whether the server took the message over for this recipient.
+    #[must_use]
+    pub fn is_delivered(&self) -> bool {
+        matches!(self, Self::Replied { stage: Stage::EndOfData | Stage::LastChunk, reply } if reply.is_positive())
+    }
+
+    /// Whether there is no point in sending it again as it is: a 5yz, or a server that lacks what it needs.
+    #[must_use]
+    pub const fn is_permanent(&self) -> bool {
+        match self {
+            Self::Replied { reply, .. } => reply.is_permanent(),
+            Self::NotSent(why) => matches!(why, NotSent::Unsendable(_)),
+            Self::Unknown(_) => false,
+        }
+    }
+}
+
+/// Why a message was not handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotSent {
+    /// This server cannot take it.
+    #[error(transparent)]
+    Unsendable(Unsendable),
+    /// The connection was lost, or closed by the server, before the end of the message was given to it.
+    #[error("the connection ended at {0}")]
+    Lost(Stage),
+    /// The message's source failed, or it holds octets that may not be sent.
+    #[error("the message could not be read, or holds octets that may not be sent")]
+    Source,
+    /// The delivery has not come so far, or was dropped.
+    #[error("not yet answered")]
+    Pending,
+}
+
+/// Why it is not known what became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection ended between the end of the message and its reply")]
+#[non_exhaustive]
+pub struct Unknown;
+
+/// What became of a message: an [`Outcome`] for every recipient, in the envelope's order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Replies as they came, one behind the other; recipients share those that were for all of them.
+    text: Vec<u8>,
+    fates: Vec<Fate>,
+    /// No recipient before this one waits for a reply of its own to the message.
+    searched: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// RCPT was not answered yet.
+    Waiting,
+    /// RCPT was accepted.
+    Accepted,
+    Replied {
+        stage: Stage,
+        at: usize,
+        len: usize,
+    },
+    NotSent(NotSent),
+    Unknown,
+}
+
+impl Report {
+    pub(super) fn new(recipients: usize) -> Self {
+        Self { text: Vec::new(), fates: alloc::vec![Fate::Waiting; recipients], searched: 0 }
+    }
+
+    /// One outcome per recipient.
+    pub fn outcomes(&self) -> impl ExactSizeIterator<Item = Outcome<'_>> {
+        self.fates.iter().map(|fate| match *fate {
+            Fate::Waiting | Fate::Accepted => Outcome::NotSent(NotSent::Pending),
+            Fate::Replied { stage, at, len } => {
+                let raw = &self.text[at..at + len];
+                match Reply::parse_lenient(raw) {
+                    Ok(reply) => Outcome::Replied { stage, reply },
+                    // Kept as written by `Reply::write`, which only writes what parses.
+                    Err(_) => Outcome::NotSent(NotSent::Lost(stage)),
+                }
+            }
+            Fate::NotSent(why) => Outcome::NotSent(why),
+            Fate::Unknown => Outcome::Unknown(Unknown),
+        })
+    }
+
+    /// Whether every recipient was served.
+    #[must_use]
+    pub fn all_delivered(&self) -> bool {
+        self.outcomes().all(|outcome| outcome.is_delivered())
+    }
+
+    /// How many recipients were served.
+    #[must_use]
+    pub fn delivered(&self) -> usize {
+        self.outcomes().filter(Outcome::is_delivered).count()
+    }
+
+    /// Keeps a reply, to be shared by those whom it is for.
+    pub(super) fn keep(&mut self, stage: Stage, reply: &Reply<'_>) -> Fate {
+        let at = self.text.len();
+        reply.write(true, &mut self.text);
+        Fate::Replied { stage, at, len: self.text.len() - at }
+    }
+
+    pub(super) fn set(&mut self, recipient: usize, fate: Fate) {
+        if let Some(slot) = self.fates.get_mut(recipient) {
+            *slot = fate;
+        }
+    }
+
+    /// Settles everybody whose fate is open.
+    pub(super) fn settle(&mut self, fate: Fate) {
+        for slot in &mut self.fates {
+            if matches!(slot, Fate::Waiting | Fate::Accepted) {
+                *slot = fate;
+            }
+        }
+    }
+
+    /// Settles the first recipient that was accepted and has no reply to the message yet (RFC 2033, 4.2).
+    pub(super) fn settle_next(&mut self, fate: Fate) {
+        let rest = &self.fates[self.searched..];
+        self.searched += rest.iter().position(|slot| *slot == Fate::Accepted).unwrap_or(rest.len());
+        self.set(self.searched, fate);
+    }
+}
