@@ -231,7 +231,7 @@ impl Client {
         let Some(stage) = awaited else {
             // A server that speaks unasked says why it leaves, or is out of step: either way it is over.
             self.phase = Phase::Closed;
-            let last_words = code.as_u16() == 421 || self.in_body() || !code.is_positive();
+            let last_words = code.as_u16() == 421 || self.in_body() || !reply.is_positive();
             return if last_words { Ok(()) } else { Err(Violation::Unsolicited) };
         };
         let prdr = self.state.prdr;
@@ -248,7 +248,7 @@ impl Client {
         }
         let later_mail = self.flight.contains(Stage::Mail);
         self.state.answered(stage, code, later_mail);
-        match (stage, code.is_positive()) {
+        match (stage, reply.is_positive()) {
             (Stage::Hello, true) => self.capabilities = Capabilities::parse(reply).into_owned(),
             (Stage::Data, _) if code.as_u16() == 354 => {
                 self.phase = Phase::Data(Stuffer::new(self.config.line_ends));
@@ -262,7 +262,7 @@ impl Client {
         Ok(())
     }
 
-    const fn patience(&self, stage: Stage) -> Duration {
+    fn patience(&self, stage: Stage) -> Duration {
         let timeouts = &self.config.timeouts;
         match stage {
             Stage::Greeting => timeouts.greeting,
@@ -416,8 +416,8 @@ impl Client {
         if self.state.open {
             return Err(NotNow::TransactionOpen);
         }
-        self.state.mail_sent(params.has_prdr());
-        self.send(Stage::Mail, &Command::Mail(Mail::new(from.as_borrowed(), params.as_borrowed())), output);
+        self.state.mail_sent(params.prdr());
+        self.send(Stage::Mail, &Command::Mail(Mail::borrowed(from, params)), output);
         Ok(())
     }
 
@@ -434,7 +434,7 @@ impl Client {
     ) -> Result<(), NotNow> {
         self.admit()?;
         self.transaction()?;
-        self.send(Stage::Rcpt, &Command::Rcpt(Rcpt::new(to.as_borrowed(), params.as_borrowed())), output);
+        self.send(Stage::Rcpt, &Command::Rcpt(Rcpt::borrowed(to, params)), output);
         Ok(())
     }
 
@@ -542,7 +542,7 @@ impl Client {
     ///
     /// [`NotNow`] while replies are awaited that have to come first, or in the midst of a message.
     pub fn noop(&mut self, output: &mut BytesMut) -> Result<(), NotNow> {
-        self.command(&Command::Noop(Text::EMPTY), output)
+        self.command(&Command::Noop(Text::default()), output)
     }
 
     /// QUIT.
@@ -614,7 +614,7 @@ impl Client {
     /// The TLS handshake is done: everything said before is forgotten (RFC 3207, 4.2), so EHLO comes next. Over
     /// implicit TLS the greeting is still awaited.
     pub fn tls_established(&mut self) {
-        self.state = State { tls: true, ..State::default() };
+        self.state.tls_established();
         self.capabilities = Capabilities::new();
         if let Phase::StartTls = self.phase {
             self.phase = Phase::Commands;

@@ -46,6 +46,11 @@ pub(super) const fn answers(stage: Stage, code: Code, prdr: bool) -> bool {
 }
 
 impl State {
+    /// TLS is on: all that was said before is forgotten (RFC 3207, 4.2).
+    pub(super) const fn tls_established(&mut self) {
+        *self = Self { tls: true, ..EMPTY };
+    }
+
     pub(super) const fn mail_sent(&mut self, prdr: bool) {
         self.open = true;
         self.prdr_asked = prdr;

@@ -1,4 +1,6 @@
 use super::Verb;
+use crate::reply::Reply;
+use crate::status::{Code, Enhanced};
 use crate::{address, param};
 
 /// Why a line is no command.
@@ -50,8 +52,26 @@ pub enum BdatError {
 }
 
 impl Error {
+    /// Whether octets may follow the line that nobody can count, so that the connection has to be closed.
+    #[must_use]
+    pub const fn is_undelimited(&self) -> bool {
+        matches!(self, Self::Bdat(_))
+    }
+
+    /// What to answer.
+    #[must_use]
+    pub const fn reply(&self) -> Reply<'static> {
+        let (code, (class, subject, detail), text) = self.answer();
+        let code = match code {
+            500 => Code::UNRECOGNISED,
+            553 => Code::BAD_MAILBOX_NAME,
+            _ => Code::BAD_ARGUMENTS,
+        };
+        Reply::fixed(code, Some(Enhanced::fixed(class, subject, detail)), text)
+    }
+
     /// Code, enhanced status code and text of the answer.
-    pub(crate) const fn answer(&self) -> (u16, (u8, u16, u16), &'static str) {
+    const fn answer(&self) -> (u16, (u8, u16, u16), &'static str) {
         use address::Error as Address;
         match self {
             Self::NoVerb => (500, (5, 5, 2), "Command not recognised"),

@@ -8,7 +8,7 @@ use nom::character::complete::space0;
 use nom::combinator::{eof, opt};
 use nom::sequence::preceded;
 
-use super::standin::{Base64, MechanismName};
+use crate::auth::{Base64, MechanismName};
 use super::{Attributes, BdatError, Command, Error, Mail, Options, Rcpt, Text, Verb, Word};
 use crate::address::class::split;
 use crate::address::grammar::Parsed;

@@ -6,18 +6,17 @@
 mod attributes;
 mod error;
 mod grammar;
-mod standin;
 mod text;
 mod verb;
 mod write;
 
 pub use attributes::{Attribute, Attributes};
 pub use error::{BdatError, Error};
-use standin::{Base64, MechanismName};
 pub use text::{Invalid, Text, Word};
 pub use verb::Verb;
 
 use crate::address::{Domain, ForwardPath, ReversePath};
+use crate::auth::{Base64, MechanismName};
 use crate::param::{self, Declared, Params};
 
 /// A command with its arguments.
@@ -105,6 +104,11 @@ pub struct Mail<'a> {
 }
 
 impl<'a> Mail<'a> {
+    /// For writing: what the parameters declare is not looked into.
+    pub(crate) fn borrowed(from: &'a ReversePath<'_>, params: &'a Params<'_>) -> Self {
+        Self { from: from.as_borrowed(), params: params.as_borrowed(), declared: Declared::default() }
+    }
+
     /// MAIL with parameters of its own.
     ///
     /// # Errors
@@ -134,6 +138,11 @@ pub struct Rcpt<'a> {
 }
 
 impl<'a> Rcpt<'a> {
+    /// For writing: what the parameters declare is not looked into.
+    pub(crate) fn borrowed(to: &'a ForwardPath<'_>, params: &'a Params<'_>) -> Self {
+        Self { to: to.as_borrowed(), params: params.as_borrowed(), declared: Declared::default() }
+    }
+
     /// RCPT with parameters of its own.
     ///
     /// # Errors

@@ -70,7 +70,7 @@ impl Stuffer {
     /// is refused lends none: see [`Segments::refused`].
     pub fn segments<'c>(&mut self, chunk: &'c [u8]) -> Segments<'c> {
         if chunk.is_empty() || !self.refused.is_empty() {
-            return Segments { lent: Lent::new(&[], &[], 0, self.rules()), refused: self.refused };
+            return Segments { lent: Form::Raw(None), refused: self.refused };
         }
         let start = self.start(chunk);
         if self.ends != LineEnds::Keep {
@@ -80,7 +80,8 @@ impl Stuffer {
         self.advance(chunk);
         let (ahead, chunk) =
             if self.refused.is_empty() { (start.ahead, start.chunk) } else { (&[][..], &[][..]) };
-        Segments { lent: Lent::new(ahead, chunk, start.first, self.rules()), refused: self.refused }
+        let lent = Lent::new(ahead, chunk, start.first, self.rules());
+        Segments { lent: Form::Stuffed(lent), refused: self.refused }
     }
 
     /// Ends the message: closes its last line if that is open, then `.` CRLF. The next message may follow.
@@ -148,11 +149,22 @@ impl Stuffer {
 /// A chunk as it is to be sent, in slices. From [`Stuffer::segments`].
 #[derive(Clone, Debug)]
 pub struct Segments<'c> {
-    lent: Lent<'c>,
+    lent: Form<'c>,
     refused: Flaws,
 }
 
-impl Segments<'_> {
+#[derive(Clone, Debug)]
+enum Form<'c> {
+    Stuffed(Lent<'c>),
+    Raw(Option<&'c [u8]>),
+}
+
+impl<'c> Segments<'c> {
+    /// A chunk of BDAT, which is lent as it is.
+    pub(crate) fn raw(chunk: &'c [u8]) -> Self {
+        Self { lent: Form::Raw(Some(chunk)), refused: Flaws::NONE }
+    }
+
     /// What the chunk, or one ahead of it, was refused for: then nothing is lent, and the message cannot be ended.
     #[must_use]
     pub const fn refused(&self) -> Flaws {
@@ -164,6 +176,9 @@ impl<'c> Iterator for Segments<'c> {
     type Item = &'c [u8];
 
     fn next(&mut self) -> Option<&'c [u8]> {
-        self.lent.next()
+        match &mut self.lent {
+            Form::Stuffed(lent) => lent.next(),
+            Form::Raw(chunk) => chunk.take(),
+        }
     }
 }

@@ -106,6 +106,13 @@ impl<'a> Capabilities<'a> {
         }
     }
 
+    /// Without the known extensions that are not among `these`.
+    #[must_use]
+    pub(crate) fn restricted_to(mut self, these: Extensions) -> Self {
+        self.set = self.set.intersection(these);
+        self
+    }
+
     /// Whether `extension` is offered.
     #[must_use]
     pub const fn has(&self, extension: Extension) -> bool {

@@ -2,7 +2,7 @@ use core::time::Duration;
 
 use crate::address::Domain;
 use crate::auth::{Base64, Mechanism};
-use crate::command::{Attributes, Mail, Rcpt, Text, Verb};
+use crate::command::{Attributes, Mail, Rcpt, Text, Verb, Word};
 use crate::dot::{Body, Piece};
 use crate::status::Code;
 
@@ -101,7 +101,7 @@ pub enum Event<'b> {
     /// A verb that the machine doesn't serve.
     Unknown {
         /// The verb as it came.
-        verb: &'b str,
+        verb: Word<'b>,
         /// What stood behind it.
         args: Text<'b>,
     },

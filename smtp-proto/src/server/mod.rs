@@ -546,9 +546,7 @@ impl Server {
     }
 
     fn options(&self) -> command::Options {
-        let mut options = command::Options::default();
-        options.strict_hello = self.config.strict_hello;
-        options
+        command::Options::default().with_strict_hello(self.config.strict_hello)
     }
 
     fn need_input<T>(&mut self, now: Duration) -> Step<T> {
@@ -633,18 +631,26 @@ impl Server {
         if named {
             return reply.write(false, output);
         }
-        reply.write_after(domain, output);
+        let text = alloc::format!("{domain} {}", reply.text());
+        match Reply::new(reply.code(), text) {
+            Ok(named) => match reply.status() {
+                Some(status) => named.with_status(status).write(false, output),
+                None => named.write(false, output),
+            },
+            // The text was a reply's and the name a domain's: neither holds a control character.
+            Err(_) => reply.write(false, output),
+        }
     }
 
     fn write_hello(&self, verb: Verb, reply: &Reply<'_>, output: &mut BytesMut) {
+        if verb == Verb::Helo {
+            return self.write_named(reply, output);
+        }
         let text = reply.text();
         let text = text.lines().next().unwrap_or_default();
-        if verb == Verb::Helo {
-            return reply.write_after(self.config.domain.as_str(), output);
-        }
         let mechanisms = state::mechanisms(&self.state, &self.config, &self.capabilities);
         let listed = self.capabilities.clone().restricted_to(self.state.offered).with_mechanisms(mechanisms);
-        listed.write_ehlo(self.config.domain.as_str(), text, output);
+        listed.write_ehlo(&alloc::format!("{} {text}", self.config.domain.as_str()), output);
     }
 }
 

@@ -24,8 +24,8 @@ impl<'c> Call<'c> {
 
     /// NOOP: whether the server is still there.
     #[must_use]
-    pub const fn noop() -> Self {
-        Self::new(Command::Noop(Text::EMPTY))
+    pub fn noop() -> Self {
+        Self::new(Command::Noop(Text::default()))
     }
 
     /// RSET.

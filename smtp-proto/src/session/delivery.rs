@@ -35,7 +35,6 @@ pub enum Transfer {
 pub struct Delivery<'m> {
     envelope: &'m Envelope<'m>,
     params: Params<'static>,
-    binary: bool,
     transfer: Transfer,
     next: Next,
     /// Recipients whose RCPT was answered.
@@ -79,7 +78,6 @@ impl<'m> Delivery<'m> {
         let mut delivery = Self {
             envelope,
             params: Params::default(),
-            binary,
             transfer,
             next: Next::Mail,
             answered: 0,
@@ -205,7 +203,7 @@ impl<'m> Delivery<'m> {
         output: &mut BytesMut,
     ) -> Result<(), NotNow> {
         self.open_chunk(piece.len(), last, client, output)?;
-        let sent = client.body_or_nothing(piece, output);
+        let sent = if client.in_body() { client.body(piece, output) } else { Ok(()) };
         self.close_piece(sent, last, client, output)
     }
 
@@ -341,7 +339,7 @@ impl<'m> Delivery<'m> {
     fn message_answered(&mut self, answer: &Answer<'_>, client: &Client) {
         let Answer { to: stage, ref reply } = *answer;
         let more = client.stage() == stage;
-        let prdr = self.params.has_prdr() && reply.code().as_u16() != 353;
+        let prdr = self.params.prdr() && reply.code().as_u16() != 353;
         if client.config().protocol == Protocol::Lmtp || (prdr && more) {
             let fate = self.report.keep(stage, reply);
             self.report.settle_next(fate);

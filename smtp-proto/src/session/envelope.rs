@@ -125,7 +125,7 @@ impl Envelope<'_> {
                 return Err(Unsendable::TooBig { size, limit });
             }
             if params.size().is_none() {
-                params = params.with(Param::Size(size))?;
+                params = params.with(&Param::Size(size))?;
             }
         }
         let declared = self.params.body();
@@ -139,12 +139,12 @@ impl Envelope<'_> {
             BodyType::SevenBit => {}
         }
         if declared.is_none() && content.body != BodyType::SevenBit && offered.has(Extension::EightBitMime) {
-            params = params.with(Param::Body(content.body))?;
+            params = params.with(&Param::Body(content.body))?;
         }
         if (content.utf8_header || !self.is_ascii()) && !params.smtputf8() {
             need(Extension::SmtpUtf8)?;
             need(Extension::EightBitMime)?;
-            params = params.with(Param::SmtpUtf8)?;
+            params = params.with(&Param::SmtpUtf8)?;
         }
         Ok(params)
     }

@@ -76,6 +76,7 @@ pub struct Open {
     options: Arc<Options>,
     nonce: [u8; NONCE_LEN],
     binding: Option<Vec<u8>>,
+    tried_helo: bool,
     at: At,
 }
 
@@ -93,7 +94,7 @@ impl Open {
     /// `nonce` is fresh randomness from a cryptographic source, for SCRAM.
     #[must_use]
     pub const fn new(options: Arc<Options>, nonce: [u8; NONCE_LEN]) -> Self {
-        Self { options, nonce, binding: None, at: At::Waiting }
+        Self { options, nonce, binding: None, tried_helo: false, at: At::Waiting }
     }
 
     /// The TLS handshake is done, before the greeting or after [`Want::StartTls`]; `exporter` is its `tls-exporter`
@@ -144,7 +145,10 @@ impl Open {
         match to {
             Stage::Greeting if reply.is_positive() => self.at = At::Hello,
             Stage::Hello if reply.is_positive() => self.greeted(client, output)?,
-            Stage::Hello if self.may_try_helo(client, reply) => client.helo(&self.options.name, output)?,
+            Stage::Hello if self.may_try_helo(client, reply) => {
+                self.tried_helo = true;
+                client.helo(&self.options.name, output)?;
+            }
             // What was negotiated so far is void; the server may still be used as it is (RFC 3207, 4).
             Stage::StartTls if reply.is_positive() => {}
             Stage::StartTls if self.options.starttls == StartTls::Opportunistic && !client.is_closed() => {
@@ -165,7 +169,7 @@ impl Open {
             _ => false,
         };
         unknown
-            && !client.tried_helo()
+            && !self.tried_helo
             && client.config().protocol == Protocol::Smtp
             && options.credentials.is_none()
             && !client.has_tls()
