@@ -6,18 +6,17 @@
 mod attributes;
 mod error;
 mod grammar;
-mod standin;
 mod text;
 mod verb;
 mod write;
 
 pub use attributes::{Attribute, Attributes};
 pub use error::{BdatError, Error};
-use standin::{Base64, MechanismName};
 pub use text::{Invalid, Text, Word};
 pub use verb::Verb;
 
 use crate::address::{Domain, ForwardPath, ReversePath};
+use crate::auth::{Base64, MechanismName};
 use crate::param::{self, Declared, Params};
 
 /// A command with its arguments.

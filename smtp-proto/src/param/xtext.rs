@@ -212,7 +212,7 @@ impl<'a> Orcpt<'a> {
         if utf8 {
             let mut rest = text;
             while let Some(c) = rest.chars().next() {
-                let (behind, c) = embedded(rest).unwrap_or((&rest[c.len_utf8()..], c));
+                let (behind, c) = embedded(rest).unwrap_or_else(|_| (&rest[c.len_utf8()..], c));
                 address.push(c);
                 rest = behind;
             }

@@ -4,3 +4,4 @@ mod bodies;
 mod link;
 #[cfg(feature = "rustls")]
 mod tls;
+mod values;
