@@ -290,6 +290,17 @@ fn declared(text: &str, side: Option<Side>) -> Result<Declared, Error> {
 }
 
 impl Declared {
+    /// Parameters of which nothing is known.
+    pub(crate) const UNKNOWN: Self = Self {
+        size: None,
+        body: BodyType::SevenBit,
+        smtputf8: false,
+        requiretls: false,
+        prdr: false,
+        needs: Extensions::NONE,
+        unknown: true,
+    };
+
     #[inline]
     fn note(&mut self, param: &Param<'_>) {
         match param {
