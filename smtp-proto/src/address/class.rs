@@ -78,6 +78,17 @@ pub(crate) fn run<'a, E: ParseError<&'a str>>(
     }
 }
 
+/// `expected`, which is ASCII, in any case of letters. nom's own folds by Unicode's tables, a character at a time.
+#[inline]
+pub(crate) fn no_case<'a, E: ParseError<&'a str>>(
+    expected: &'static str,
+) -> impl Fn(&'a str) -> IResult<&'a str, &'a str, E> + Copy {
+    move |input| match input.split_at_checked(expected.len()) {
+        Some((found, rest)) if found.eq_ignore_ascii_case(expected) => Ok((rest, found)),
+        _ => Err(nom::Err::Error(E::from_error_kind(input, ErrorKind::Tag))),
+    }
+}
+
 /// Whether `text` holds a control character: C0, DEL, or C1, which only non-ASCII text can hide.
 pub(crate) fn has_control(text: &str) -> bool {
     if text.is_ascii() {

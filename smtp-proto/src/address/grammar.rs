@@ -43,7 +43,11 @@ fn fail<T>(error: Error) -> Result<T, nom::Err<Error>> {
 /// `Path = "<" [ A-d-l ":" ] Mailbox ">"` (RFC 5321, 4.1.2). Gives the mailbox and the place of its "@".
 #[inline]
 pub(super) fn path(input: &str) -> Parsed<'_, (&str, usize)> {
-    delimited(char('<'), preceded(opt(route), mailbox), char('>')).parse(input)
+    let (rest, mailbox) = preceded((char('<'), opt(route)), mailbox).parse(input)?;
+    match rest.strip_prefix('>') {
+        Some(rest) => Ok((rest, mailbox)),
+        None => fail(if rest.is_empty() { Error::Path } else { Error::Domain }),
+    }
 }
 
 /// `A-d-l ":"`, where `A-d-l = At-domain *( "," At-domain )`, `At-domain = "@" Domain` (RFC 5321, 4.1.2)

@@ -1,9 +1,10 @@
 use core::fmt;
 
 use nom::Parser;
-use nom::bytes::complete::{tag, tag_no_case};
+use nom::bytes::complete::tag;
 use nom::combinator::{map, value};
 
+use super::class::no_case;
 use super::grammar::{self, Parsed};
 use super::{Error, Mailbox};
 
@@ -92,7 +93,7 @@ impl<'a> ForwardPath<'a> {
     /// `Forward-path = Path`, or `"<Postmaster>"` (RFC 5321, 4.1.1.3 and 4.1.2)
     #[inline]
     pub(crate) fn parser(input: &'a str) -> Parsed<'a, Self> {
-        let postmaster = value(Self::Postmaster, tag_no_case("<Postmaster>"));
+        let postmaster = value(Self::Postmaster, no_case("<Postmaster>"));
         match grammar::path(input) {
             Ok((rest, mailbox)) => Ok((rest, Self::Mailbox(Mailbox::checked(mailbox)))),
             Err(error) => { postmaster }.parse(input).map_err(|_: nom::Err<Error>| error),

@@ -159,6 +159,12 @@ impl<'a> Attributes<'a> {
         }
     }
 
+    /// The same, borrowing from this one.
+    #[must_use]
+    pub fn as_borrowed(&self) -> Attributes<'_> {
+        Attributes(Cow::Borrowed(&self.0))
+    }
+
     /// The same, borrowing from nothing.
     #[must_use]
     pub fn into_owned(self) -> Attributes<'static> {

@@ -52,49 +52,48 @@ pub enum BdatError {
 }
 
 impl Error {
-    /// Whether octets may follow the line that nobody can count, so that the connection has to be closed.
-    #[must_use]
-    pub const fn is_undelimited(&self) -> bool {
-        matches!(self, Self::Bdat(_))
-    }
-
-    /// What to answer.
+    /// What a server answers.
     #[must_use]
     pub const fn reply(&self) -> Reply<'static> {
-        let (code, (class, subject, detail), text) = self.answer();
-        let code = match code {
-            500 => Code::UNRECOGNISED,
-            553 => Code::BAD_MAILBOX_NAME,
-            _ => Code::BAD_ARGUMENTS,
-        };
-        Reply::fixed(code, Some(Enhanced::fixed(class, subject, detail)), text)
-    }
-
-    /// Code, enhanced status code and text of the answer.
-    const fn answer(&self) -> (u16, (u8, u16, u16), &'static str) {
         use address::Error as Address;
-        match self {
-            Self::NoVerb => (500, (5, 5, 2), "Command not recognised"),
-            Self::NotText => (500, (5, 5, 2), "Octets that cannot stand in a command"),
-            Self::Arguments(verb) => (501, (5, 5, 4), syntax(*verb)),
-            Self::Hello(_) => (501, (5, 5, 4), "Domain or address literal wanted"),
-            Self::ReversePath(Address::Path) => (501, (5, 1, 7), "Syntax: MAIL FROM:<address>"),
-            Self::ReversePath(Address::TooLong) => (501, (5, 1, 7), "Path too long"),
-            Self::ReversePath(_) => (553, (5, 1, 7), "Bad sender address syntax"),
-            Self::ForwardPath(Address::Path) => (501, (5, 1, 3), "Syntax: RCPT TO:<address>"),
-            Self::ForwardPath(Address::TooLong) => (501, (5, 1, 3), "Path too long"),
-            Self::ForwardPath(_) => (553, (5, 1, 3), "Bad recipient address syntax"),
-            Self::Params(param::Error::Malformed) => (501, (5, 5, 4), "Malformed parameter"),
-            Self::Params(param::Error::BadValue(_)) => (501, (5, 5, 4), "Bad value of a parameter"),
-            Self::Params(param::Error::Twice(_)) => (501, (5, 5, 4), "A parameter stands twice"),
-            Self::Params(param::Error::TwoHolds) => (501, (5, 5, 4), "Either HOLDFOR or HOLDUNTIL"),
-            Self::Bdat(BdatError::Malformed) => (501, (5, 5, 4), "Syntax: BDAT size [LAST]"),
-            Self::Bdat(BdatError::Overflow) => (501, (5, 5, 4), "Chunk size out of range"),
-            Self::Mechanism => (501, (5, 5, 4), "Malformed mechanism name"),
-            Self::InitialResponse => (501, (5, 5, 2), "Cannot decode the response"),
-        }
+        let (code, status, text) = match self {
+            Self::NoVerb => (Code::UNRECOGNISED, SYNTAX, "Command not recognised"),
+            Self::NotText => (Code::UNRECOGNISED, SYNTAX, "Octets that cannot stand in a command"),
+            Self::Arguments(verb) => (Code::BAD_ARGUMENTS, ARGUMENTS, syntax(*verb)),
+            Self::Hello(_) => (Code::BAD_ARGUMENTS, ARGUMENTS, "Domain or address literal wanted"),
+            Self::ReversePath(Address::Path) => (Code::BAD_ARGUMENTS, SENDER, "Syntax: MAIL FROM:<address>"),
+            Self::ReversePath(Address::TooLong) => (Code::BAD_ARGUMENTS, SENDER, "Path too long"),
+            Self::ReversePath(_) => (Code::BAD_MAILBOX_NAME, SENDER, "Bad sender address syntax"),
+            Self::ForwardPath(Address::Path) => (Code::BAD_ARGUMENTS, RECIPIENT, "Syntax: RCPT TO:<address>"),
+            Self::ForwardPath(Address::TooLong) => (Code::BAD_ARGUMENTS, RECIPIENT, "Path too long"),
+            Self::ForwardPath(_) => (Code::BAD_MAILBOX_NAME, RECIPIENT, "Bad recipient address syntax"),
+            Self::Params(param::Error::Malformed) => (Code::BAD_ARGUMENTS, ARGUMENTS, "Malformed parameter"),
+            Self::Params(param::Error::BadValue(_)) => {
+                (Code::BAD_ARGUMENTS, ARGUMENTS, "Bad value of a parameter")
+            }
+            Self::Params(param::Error::Twice(_)) => {
+                (Code::BAD_ARGUMENTS, ARGUMENTS, "A parameter stands twice")
+            }
+            Self::Params(param::Error::TwoHolds) => {
+                (Code::BAD_ARGUMENTS, ARGUMENTS, "Either HOLDFOR or HOLDUNTIL")
+            }
+            Self::Bdat(BdatError::Malformed) => (Code::BAD_ARGUMENTS, ARGUMENTS, "Syntax: BDAT size [LAST]"),
+            Self::Bdat(BdatError::Overflow) => (Code::BAD_ARGUMENTS, ARGUMENTS, "Chunk size out of range"),
+            Self::Mechanism => (Code::BAD_ARGUMENTS, ARGUMENTS, "Malformed mechanism name"),
+            Self::InitialResponse => (Code::BAD_ARGUMENTS, SYNTAX, "Cannot decode the response"),
+        };
+        Reply::fixed(code, Some(status), text)
     }
 }
+
+/// Syntax error (RFC 3463, 3.6).
+const SYNTAX: Enhanced = Enhanced::fixed(5, 5, 2);
+/// Invalid command arguments (RFC 3463, 3.6).
+const ARGUMENTS: Enhanced = Enhanced::fixed(5, 5, 4);
+/// Bad sender's mailbox address syntax (RFC 3463, 3.2).
+const SENDER: Enhanced = Enhanced::fixed(5, 1, 7);
+/// Bad destination mailbox address syntax (RFC 3463, 3.2).
+const RECIPIENT: Enhanced = Enhanced::fixed(5, 1, 3);
 
 const fn syntax(verb: Verb) -> &'static str {
     match verb {

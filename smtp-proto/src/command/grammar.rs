@@ -3,16 +3,15 @@
 use core::str::from_utf8;
 
 use nom::Parser;
-use nom::bytes::complete::tag_no_case;
 use nom::character::complete::space0;
 use nom::combinator::{eof, opt};
 use nom::sequence::preceded;
 
-use crate::auth::{Base64, MechanismName};
 use super::{Attributes, BdatError, Command, Error, Mail, Options, Rcpt, Text, Verb, Word};
-use crate::address::class::split;
+use crate::address::class::{no_case, split};
 use crate::address::grammar::Parsed;
 use crate::address::{self, Domain, ForwardPath, ReversePath};
+use crate::auth::{Base64, MechanismName};
 use crate::param::{self, Declared, Params};
 
 /// The four octets of a verb, or its first four, as a number. Letters of both cases give the same, and nothing else gives
@@ -114,7 +113,7 @@ fn hello(args: &str, options: Options) -> Result<Domain<'_>, Error> {
 /// `mail = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF` (RFC 5321, 4.1.1.2)
 #[inline]
 fn mail(args: &str) -> Result<Command<'_>, Error> {
-    let path = preceded((tag_no_case("FROM:"), space0), ReversePath::parser);
+    let path = preceded((no_case("FROM:"), space0), ReversePath::parser);
     let (from, rest) = envelope(args, path).map_err(Error::ReversePath)?;
     let (params, declared) = params(rest, Params::parse_mail, Error::ReversePath)?;
     Ok(Command::Mail(Mail { from, params, declared }))
@@ -124,7 +123,7 @@ fn mail(args: &str) -> Result<Command<'_>, Error> {
 /// (RFC 5321, 4.1.1.3)
 #[inline]
 fn rcpt(args: &str) -> Result<Command<'_>, Error> {
-    let path = preceded((tag_no_case("TO:"), space0), ForwardPath::parser);
+    let path = preceded((no_case("TO:"), space0), ForwardPath::parser);
     let (to, rest) = envelope(args, path).map_err(Error::ForwardPath)?;
     let (params, declared) = params(rest, Params::parse_rcpt, Error::ForwardPath)?;
     Ok(Command::Rcpt(Rcpt { to, params, declared }))
@@ -163,7 +162,7 @@ fn params<'a>(
 #[inline]
 fn bdat(args: &str) -> Result<Command<'_>, Error> {
     let (digits, rest) = split(args, |octet| octet.is_ascii_digit());
-    let last: Parsed<'_, _> = (opt((nom::character::complete::space1, tag_no_case("LAST"))), eof).parse(rest);
+    let last: Parsed<'_, _> = (opt((nom::character::complete::space1, no_case("LAST"))), eof).parse(rest);
     let Ok((_, (last, _))) = last else {
         return Err(Error::Bdat(BdatError::Malformed));
     };

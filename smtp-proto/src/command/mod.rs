@@ -17,7 +17,7 @@ pub use verb::Verb;
 
 use crate::address::{Domain, ForwardPath, ReversePath};
 use crate::auth::{Base64, MechanismName};
-use crate::param::{self, Declared, Params};
+use crate::param::{Declared, Params};
 
 /// A command with its arguments.
 ///
@@ -104,24 +104,31 @@ pub struct Mail<'a> {
 }
 
 impl<'a> Mail<'a> {
-    /// For writing: what the parameters declare is not looked into.
-    pub(crate) fn borrowed(from: &'a ReversePath<'_>, params: &'a Params<'_>) -> Self {
-        Self { from: from.as_borrowed(), params: params.as_borrowed(), declared: Declared::default() }
+    /// MAIL with parameters. Those of RCPT, which belong elsewhere, count as unknown.
+    #[must_use]
+    pub fn new(from: impl Into<ReversePath<'a>>, params: Params<'a>) -> Self {
+        let declared =
+            Params::parse_mail(params.as_str()).map_or(Declared::UNKNOWN, |(_, declared)| declared);
+        Self { from: from.into(), params, declared }
     }
 
-    /// MAIL with parameters of its own.
-    ///
-    /// # Errors
-    /// Of parameters that were made for RCPT, those that are malformed here.
-    pub fn new(from: impl Into<ReversePath<'a>>, params: Params<'a>) -> Result<Self, param::Error> {
-        let (_, declared) = Params::parse_mail(params.as_str())?;
-        Ok(Self { from: from.into(), params, declared })
+    /// The same, borrowing from this one.
+    #[must_use]
+    pub fn as_borrowed(&self) -> Mail<'_> {
+        Mail { from: self.from.as_borrowed(), params: self.params.as_borrowed(), declared: self.declared }
     }
 
     /// The same, borrowing from nothing.
     #[must_use]
     pub fn into_owned(self) -> Mail<'static> {
         Mail { from: self.from.into_owned(), params: self.params.into_owned(), declared: self.declared }
+    }
+}
+
+/// MAIL without parameters.
+impl<'a> From<ReversePath<'a>> for Mail<'a> {
+    fn from(from: ReversePath<'a>) -> Self {
+        Self { from, params: Params::default(), declared: Declared::default() }
     }
 }
 
@@ -138,24 +145,31 @@ pub struct Rcpt<'a> {
 }
 
 impl<'a> Rcpt<'a> {
-    /// For writing: what the parameters declare is not looked into.
-    pub(crate) fn borrowed(to: &'a ForwardPath<'_>, params: &'a Params<'_>) -> Self {
-        Self { to: to.as_borrowed(), params: params.as_borrowed(), declared: Declared::default() }
+    /// RCPT with parameters. Those of MAIL, which belong elsewhere, count as unknown.
+    #[must_use]
+    pub fn new(to: impl Into<ForwardPath<'a>>, params: Params<'a>) -> Self {
+        let declared =
+            Params::parse_rcpt(params.as_str()).map_or(Declared::UNKNOWN, |(_, declared)| declared);
+        Self { to: to.into(), params, declared }
     }
 
-    /// RCPT with parameters of its own.
-    ///
-    /// # Errors
-    /// Of parameters that were made for MAIL, those that are malformed here.
-    pub fn new(to: impl Into<ForwardPath<'a>>, params: Params<'a>) -> Result<Self, param::Error> {
-        let (_, declared) = Params::parse_rcpt(params.as_str())?;
-        Ok(Self { to: to.into(), params, declared })
+    /// The same, borrowing from this one.
+    #[must_use]
+    pub fn as_borrowed(&self) -> Rcpt<'_> {
+        Rcpt { to: self.to.as_borrowed(), params: self.params.as_borrowed(), declared: self.declared }
     }
 
     /// The same, borrowing from nothing.
     #[must_use]
     pub fn into_owned(self) -> Rcpt<'static> {
         Rcpt { to: self.to.into_owned(), params: self.params.into_owned(), declared: self.declared }
+    }
+}
+
+/// RCPT without parameters.
+impl<'a> From<ForwardPath<'a>> for Rcpt<'a> {
+    fn from(to: ForwardPath<'a>) -> Self {
+        Self { to, params: Params::default(), declared: Declared::default() }
     }
 }
 

@@ -15,6 +15,9 @@ pub struct Invalid;
 pub struct Text<'a>(Cow<'a, str>);
 
 impl<'a> Text<'a> {
+    /// No argument.
+    pub const EMPTY: Text<'static> = Text(Cow::Borrowed(""));
+
     /// Takes `text` without the spaces and tabs around it.
     ///
     /// # Errors
@@ -45,6 +48,12 @@ impl<'a> Text<'a> {
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         self.0.is_ascii()
+    }
+
+    /// The same, borrowing from this one.
+    #[must_use]
+    pub fn as_borrowed(&self) -> Text<'_> {
+        Text(Cow::Borrowed(&self.0))
     }
 
     /// The same, borrowing from nothing.
@@ -91,6 +100,12 @@ impl<'a> Word<'a> {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The same, borrowing from this one.
+    #[must_use]
+    pub fn as_borrowed(&self) -> Word<'_> {
+        Word(Cow::Borrowed(&self.0))
     }
 
     /// The same, borrowing from nothing.

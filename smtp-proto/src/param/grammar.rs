@@ -1,17 +1,17 @@
 //! The grammar of parameters, over text without its line end.
 
 use nom::branch::alt;
-use nom::bytes::complete::{tag, tag_no_case, take};
+use nom::bytes::complete::{tag, take};
 use nom::character::complete::char;
 use nom::combinator::{map, map_opt, opt, recognize, value, verify};
-use nom::multi::{fold_many0, many0_count, many0_count as many};
+use nom::multi::{fold_many0, many0_count};
 use nom::sequence::{preceded, separated_pair};
 use nom::{IResult, Parser};
 
 use super::xtext::{Case, Parsed, decode, orcpt, printable, xtext};
 use super::{BodyType, DeliverBy, DeliverByMode, Error, Notify, Param, Ret, RrvsAction, Xtext};
 use crate::address::Mailbox;
-use crate::address::class::{KEYWORD, VALUE, is, run, split};
+use crate::address::class::{KEYWORD, VALUE, is, no_case, run, split};
 
 /// Longest ENVID value (RFC 3461, 4.4).
 const ENVID_MAX: usize = 100;
@@ -269,11 +269,10 @@ fn names_sender(text: &str) -> bool {
 /// `by-value = by-time ";" by-mode [by-trace]`, `by-time = ["-" / "+"] 1*9DIGIT`, `by-mode = "N" / "R"`,
 /// `by-trace = "T"` (RFC 2852, 4). To return what is late already makes no sense.
 fn by(input: &str) -> Parsed<'_, DeliverBy> {
-    let modes =
-        alt((value(DeliverByMode::Return, tag_no_case("R")), value(DeliverByMode::Notify, tag_no_case("N"))));
+    let modes = alt((value(DeliverByMode::Return, no_case("R")), value(DeliverByMode::Notify, no_case("N"))));
     let time = (opt(alt((char('-'), char('+')))), decimal(9));
     let (rest, (sign, size, _, mode, trace)) =
-        map((time, char(';'), modes, opt(tag_no_case("T"))), |((sign, size), semicolon, mode, trace)| {
+        map((time, char(';'), modes, opt(no_case("T"))), |((sign, size), semicolon, mode, trace)| {
             (sign, size, semicolon, mode, trace.is_some())
         })
         .parse(input)?;
@@ -302,7 +301,7 @@ fn solicit(input: &str) -> Parsed<'_, &str> {
             if good { Ok((rest, word)) } else { Err(nom::Err::Error(())) }
         }
     };
-    verify(recognize((word(), many((char(','), word())))), |text: &str| text.len() <= SOLICIT_MAX)
+    verify(recognize((word(), many0_count((char(','), word())))), |text: &str| text.len() <= SOLICIT_MAX)
         .parse(input)
 }
 
@@ -315,7 +314,7 @@ fn mtrk(input: &str) -> Parsed<'_, Param<'_>> {
         if octets.is_empty() { Err(nom::Err::Error(())) } else { Ok((rest, octets)) }
     };
     let padded = recognize((octets, many0_count(char('='))));
-    let certifier = verify(padded, |text: &str| text.len() % 4 == 0 && !text.ends_with("==="));
+    let certifier = verify(padded, |text: &str| text.len().is_multiple_of(4) && !text.ends_with("==="));
     map((certifier, opt(preceded(char(':'), seconds))), |(certifier, timeout)| Param::Mtrk {
         certifier,
         timeout,
@@ -334,7 +333,7 @@ fn notify(input: &str) -> Parsed<'_, Notify> {
             _ => None,
         })
     };
-    let (rest, never) = opt(value(Notify::NEVER, tag_no_case("NEVER"))).parse(input)?;
+    let (rest, never) = opt(value(Notify::NEVER, no_case("NEVER"))).parse(input)?;
     if let Some(never) = never {
         return Ok((rest, never));
     }
@@ -344,8 +343,7 @@ fn notify(input: &str) -> Parsed<'_, Notify> {
 
 /// `rrvs-param = "RRVS=" date-time [ ";" ( "C" / "R" ) ]` (RFC 7293, 3.1)
 fn rrvs(input: &str) -> Parsed<'_, Param<'_>> {
-    let action =
-        alt((value(RrvsAction::Continue, tag_no_case("C")), value(RrvsAction::Reject, tag_no_case("R"))));
+    let action = alt((value(RrvsAction::Continue, no_case("C")), value(RrvsAction::Reject, no_case("R"))));
     map((date_time, opt(preceded(char(';'), action))), |(since, action)| Param::Rrvs { since, action })
         .parse(input)
 }
@@ -364,8 +362,8 @@ fn date_time(input: &str) -> Parsed<'_, &str> {
     let fraction = opt((char('.'), decimal_digits));
     let time = (two(0, 23), char(':'), two(0, 59), char(':'), two(0, 60), fraction);
     let numeric = (alt((tag("+"), tag("-"))), separated_pair(two(0, 23), char(':'), two(0, 59)));
-    let offset = alt((recognize(tag_no_case("Z")), recognize(numeric)));
-    recognize((date, tag_no_case("T"), time, offset)).parse(input)
+    let offset = alt((recognize(no_case("Z")), recognize(numeric)));
+    recognize((date, no_case("T"), time, offset)).parse(input)
 }
 
 /// `1*DIGIT`

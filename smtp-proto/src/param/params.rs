@@ -25,7 +25,7 @@ use crate::extension::Extensions;
 pub struct Params<'a>(Cow<'a, str>);
 
 /// What a state machine must know of the parameters of a command.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Declared {
     /// The octets that the message will have (RFC 1870).
@@ -290,6 +290,17 @@ fn declared(text: &str, side: Option<Side>) -> Result<Declared, Error> {
 }
 
 impl Declared {
+    /// Parameters of which nothing is known.
+    pub(crate) const UNKNOWN: Self = Self {
+        size: None,
+        body: BodyType::SevenBit,
+        smtputf8: false,
+        requiretls: false,
+        prdr: false,
+        needs: Extensions::NONE,
+        unknown: true,
+    };
+
     #[inline]
     fn note(&mut self, param: &Param<'_>) {
         match param {
@@ -303,18 +314,6 @@ impl Declared {
         if let Some(extension) = param.extension() {
             self.needs = self.needs.with(extension);
         }
-    }
-}
-
-impl fmt::Debug for Declared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut fields = f.debug_struct("Declared");
-        fields.field("size", &self.size).field("body", &self.body).field("smtputf8", &self.smtputf8);
-        fields
-            .field("requiretls", &self.requiretls)
-            .field("prdr", &self.prdr)
-            .field("unknown", &self.unknown);
-        fields.finish_non_exhaustive()
     }
 }
 

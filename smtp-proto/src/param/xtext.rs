@@ -80,6 +80,12 @@ impl<'a> Xtext<'a> {
         Cow::Owned(octets)
     }
 
+    /// The same, borrowing from this one.
+    #[must_use]
+    pub fn as_borrowed(&self) -> Xtext<'_> {
+        Xtext(Cow::Borrowed(&self.0))
+    }
+
     /// The same, borrowing from nothing.
     #[must_use]
     pub fn into_owned(self) -> Xtext<'static> {
@@ -212,7 +218,7 @@ impl<'a> Orcpt<'a> {
         if utf8 {
             let mut rest = text;
             while let Some(c) = rest.chars().next() {
-                let (behind, c) = embedded(rest).unwrap_or((&rest[c.len_utf8()..], c));
+                let (behind, c) = embedded(rest).unwrap_or_else(|_| (&rest[c.len_utf8()..], c));
                 address.push(c);
                 rest = behind;
             }
@@ -220,6 +226,12 @@ impl<'a> Orcpt<'a> {
             decode(text, |octet| address.push(char::from(octet)));
         }
         Cow::Owned(address)
+    }
+
+    /// The same, borrowing from this one.
+    #[must_use]
+    pub fn as_borrowed(&self) -> Orcpt<'_> {
+        Orcpt(Cow::Borrowed(&self.0))
     }
 
     /// The same, borrowing from nothing.

@@ -7,3 +7,4 @@ mod tls;
 
 mod capabilities;
 mod replies;
+mod values;
