@@ -1,9 +1,12 @@
 //! What is put in or left out between content and wire, for both directions.
+//!
+//! A line end is never taken out, only completed: an LF behind a CR that stands alone, a CR ahead of an LF that does. So each
+//! edit is something put in ahead of an octet, or a dot left out, and the two octets ahead decide which.
 
 use bytes::BufMut;
 
 use super::Flaws;
-use super::scan::{self, CR, CRLF, LF};
+use super::scan::{self, CR, CRLF, LF, STEP};
 
 /// What the edits are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,156 +17,182 @@ pub(super) struct Rules {
     pub(super) stuff: bool,
 }
 
-/// What happens ahead of an octet. A line end is never taken out, only completed: that is all that mending needs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Edit {
-    None,
-    Cr,
-    Lf,
-    Dot,
-    LfDot,
+/// More edits than this in one window, and it goes through a small buffer: a call for each would cost more than the octets.
+const FEW: u32 = 2;
+
+/// A stretch of at most [`STEP`] octets, and where in it an edit may be.
+struct Window {
+    at: usize,
+    len: usize,
+    mask: u32,
 }
 
-/// Where one is in the lines.
-#[derive(Clone, Copy, Debug)]
-struct Position {
-    context: u32,
-    rules: Rules,
+/// Passes over the clean stretches of a chunk.
+#[derive(Clone, Debug)]
+struct Windows<'c> {
+    bytes: &'c [u8],
+    first: u32,
+    at: usize,
     flaws: Flaws,
 }
 
-impl Position {
-    /// Going out, a line begins where one begins in what is sent; coming in, only behind a true CRLF.
-    #[inline(always)]
-    fn step(&mut self, octet: u8) -> Edit {
-        let last = self.context as u8;
-        let mut edit = Edit::None;
-        if (last == CR) != (octet == LF) {
-            self.flaws |= if last == CR { Flaws::BARE_CR } else { Flaws::BARE_LF };
-            if self.rules.mend {
-                edit = if last == CR { Edit::Lf } else { Edit::Cr };
-                if self.rules.stuff {
-                    self.context = if last == CR { CRLF } else { u32::from(CR) };
-                }
-            }
-        }
-        if octet == b'.' && self.context & 0xFFFF == CRLF {
-            edit = if edit == Edit::Lf { Edit::LfDot } else { Edit::Dot };
-        }
-        if octet == 0 {
-            self.flaws |= Flaws::NUL;
-        }
-        self.context = self.context << 8 | u32::from(octet);
-        edit
+impl<'c> Windows<'c> {
+    /// Over `bytes`, of which nothing is undecided: a CR at their end stands alone. `first` is what was ahead of them.
+    const fn new(bytes: &'c [u8], first: u32) -> Self {
+        Self { bytes, first, at: 0, flaws: Flaws::NONE }
     }
 
-    /// At the end of what is decided: a CR there stands alone.
-    fn close(&mut self) -> &'static [u8] {
-        if self.context as u8 != CR {
+    fn next(&mut self) -> Option<Window> {
+        if self.at > 0 {
+            self.at = scan::clean_until(self.bytes, self.at);
+        }
+        let at = self.at;
+        let len = STEP.min(self.bytes.len() - at);
+        if len == 0 {
+            return None;
+        }
+        let marks = scan::marks::<false>(self.bytes, at, len, self.first);
+        self.flaws |= marks.flaws;
+        self.at += len;
+        Some(Window { at, len, mask: marks.mask })
+    }
+
+    /// What completes a CR at the end of the chunk, once all was looked at.
+    fn close(&mut self, rules: Rules) -> &'static [u8] {
+        if self.bytes.last() != Some(&CR) {
             return &[];
         }
         self.flaws |= Flaws::BARE_CR;
-        if self.rules.mend { b"\n" } else { &[] }
+        if rules.mend { b"\n" } else { &[] }
     }
 }
 
-/// How many octets are taken singly before the next look at a whole block.
-const STRETCH: usize = 32;
-
-/// Appends `bytes`, edited; gives the flaws that are in them. Clean stretches are copied whole, others by way of a small
-/// buffer, so that a message of nothing but dots costs no call per line.
-pub(super) fn append(bytes: &[u8], first: u32, rules: Rules, output: &mut impl BufMut) -> Flaws {
-    let mut position = Position { context: first, rules, flaws: Flaws::NONE };
-    let mut at = 0;
-    while at < bytes.len() {
-        if at > 0 {
-            let clean = scan::clean_until(bytes, at);
-            if clean > at {
-                output.put_slice(&bytes[at..clean]);
-                at = clean;
-                position.context = scan::context(bytes, at, first);
-            }
-        }
-        let until = bytes.len().min(at + STRETCH);
-        // At most three octets for one, and a mask in place of a bounds check.
-        let mut buffer = [0; 128];
-        let mut len = 0usize;
-        let mut put = |octet: u8| {
-            buffer[len & 127] = octet;
-            len += 1;
+/// What is put in ahead of the octet at `at`, and whether that is left out.
+fn edit(bytes: &[u8], at: usize, first: u32, rules: Rules) -> (&'static [u8], bool) {
+    let (octet, behind) = (bytes[at], scan::behind(bytes, at, first));
+    let behind_cr = behind as u8 == CR;
+    if octet == b'.' {
+        // Going out, every line end is a CRLF once mended; coming in, only a true one makes a line.
+        return match (rules.stuff, rules.mend) {
+            (true, true) if behind_cr => (b"\n.", false),
+            (true, true) if behind as u8 == LF => (b".", false),
+            (false, true) if behind_cr => (b"\n", false),
+            (true, _) if behind == CRLF => (b".", false),
+            (false, _) if behind == CRLF => (b"", true),
+            _ => (b"", false),
         };
-        for &octet in &bytes[at..until] {
-            match position.step(octet) {
-                Edit::None => {}
-                Edit::Cr => put(CR),
-                Edit::Lf => put(LF),
-                Edit::Dot if rules.stuff => put(b'.'),
-                Edit::Dot => continue,
-                Edit::LfDot => {
-                    put(LF);
-                    put(b'.');
-                }
-            }
-            put(octet);
-        }
-        output.put_slice(&buffer[..len]);
-        at = until;
     }
-    output.put_slice(position.close());
-    position.flaws
+    if rules.mend && behind_cr != (octet == LF) {
+        return (if behind_cr { b"\n" } else { b"\r" }, false);
+    }
+    (b"", false)
+}
+
+/// Appends `bytes`, edited; gives the flaws that are in them.
+pub(super) fn append(bytes: &[u8], first: u32, rules: Rules, output: &mut impl BufMut) -> Flaws {
+    let mut windows = Windows::new(bytes, first);
+    let mut from = 0;
+    while let Some(Window { at, len, mut mask }) = windows.next() {
+        if mask.count_ones() > FEW {
+            output.put_slice(&bytes[from..at]);
+            match (rules.mend, rules.stuff) {
+                (false, false) => rewrite::<false, false>(bytes, at, len, first, output),
+                (false, true) => rewrite::<false, true>(bytes, at, len, first, output),
+                (true, false) => rewrite::<true, false>(bytes, at, len, first, output),
+                (true, true) => rewrite::<true, true>(bytes, at, len, first, output),
+            }
+            from = at + len;
+            continue;
+        }
+        while mask != 0 {
+            let at = at + mask.trailing_zeros() as usize;
+            mask &= mask - 1;
+            let (put, leave) = edit(bytes, at, first, rules);
+            if leave || !put.is_empty() {
+                output.put_slice(&bytes[from..at]);
+                output.put_slice(put);
+                from = at + usize::from(leave);
+            }
+        }
+    }
+    output.put_slice(&bytes[from..]);
+    output.put_slice(windows.close(rules));
+    windows.flaws
+}
+
+/// [`edit`] for every octet of a window, without branches.
+fn rewrite<const MEND: bool, const STUFF: bool>(
+    bytes: &[u8],
+    at: usize,
+    len: usize,
+    first: u32,
+    output: &mut impl BufMut,
+) {
+    // At most three octets for one; the mask stands for a bounds check.
+    const ROOM: usize = 4 * STEP;
+    let mut buffer = [0; ROOM];
+    let mut end = 0;
+    let behind = scan::behind(bytes, at, first);
+    let (mut before, mut last) = ((behind >> 8) as u8, behind as u8);
+    for &octet in &bytes[at..at + len] {
+        if MEND {
+            buffer[end % ROOM] = if last == CR { LF } else { CR };
+            end += usize::from((last == CR) ^ (octet == LF));
+        }
+        let line = if MEND && STUFF { (last == CR) | (last == LF) } else { (before == CR) & (last == LF) };
+        let dot = usize::from((octet == b'.') & line);
+        if STUFF {
+            buffer[end % ROOM] = b'.';
+            end += dot;
+        }
+        buffer[end % ROOM] = octet;
+        end += if STUFF { 1 } else { 1 - dot };
+        (before, last) = (last, octet);
+    }
+    output.put_slice(&buffer[..end]);
 }
 
 /// The flaws of `bytes` that [`append`] would give.
 pub(super) fn flaws(bytes: &[u8], first: u32) -> Flaws {
-    let mut lent = Lent::new(&[], bytes, first, Rules { mend: false, stuff: true });
-    while lent.seek().is_some() {}
-    lent.position.close();
-    lent.position.flaws
+    let mut windows = Windows::new(bytes, first);
+    while windows.next().is_some() {}
+    windows.close(Rules { mend: false, stuff: true });
+    windows.flaws
 }
 
 /// The same edits, lent in slices.
 #[derive(Clone, Debug)]
 pub(super) struct Lent<'c> {
-    bytes: &'c [u8],
-    first: u32,
-    /// Lent up to here,
+    windows: Windows<'c>,
+    rules: Rules,
+    /// Lent up to here.
     from: usize,
-    /// looked at up to here,
+    /// Where edits may be, counted from `at`.
+    mask: u32,
     at: usize,
-    /// and to be looked at singly up to here.
-    until: usize,
-    position: Position,
     /// What is lent next, ahead of `from`.
     queued: &'static [u8],
 }
 
 impl<'c> Lent<'c> {
-    pub(super) fn new(ahead: &'static [u8], bytes: &'c [u8], first: u32, rules: Rules) -> Self {
-        let position = Position { context: first, rules, flaws: Flaws::NONE };
-        Self { bytes, first, from: 0, at: 0, until: bytes.len().min(1), position, queued: ahead }
+    pub(super) const fn new(ahead: &'static [u8], bytes: &'c [u8], first: u32, rules: Rules) -> Self {
+        Self { windows: Windows::new(bytes, first), rules, from: 0, mask: 0, at: 0, queued: ahead }
     }
 
-    /// The next edit, and the octet ahead of which it happens.
-    fn seek(&mut self) -> Option<(usize, Edit)> {
-        while self.at < self.bytes.len() {
-            if self.at >= self.until {
-                let clean = scan::clean_until(self.bytes, self.at);
-                if clean > self.at {
-                    self.at = clean;
-                    self.position.context = scan::context(self.bytes, clean, self.first);
-                }
-                self.until = self.bytes.len().min(clean + STRETCH);
-            }
-            for at in self.at..self.until {
-                let edit = self.position.step(self.bytes[at]);
-                if edit != Edit::None {
-                    self.at = at + 1;
-                    return Some((at, edit));
+    /// The octet at which the next edit is, what is put in ahead of it, and whether it is left out.
+    fn seek(&mut self) -> Option<(usize, &'static [u8], bool)> {
+        loop {
+            while self.mask != 0 {
+                let at = self.at + self.mask.trailing_zeros() as usize;
+                self.mask &= self.mask - 1;
+                let (put, leave) = edit(self.windows.bytes, at, self.windows.first, self.rules);
+                if leave || !put.is_empty() {
+                    return Some((at, put, leave));
                 }
             }
-            self.at = self.until;
+            let window = self.windows.next()?;
+            (self.at, self.mask) = (window.at, window.mask);
         }
-        None
     }
 }
 
@@ -175,30 +204,20 @@ impl<'c> Iterator for Lent<'c> {
             if !self.queued.is_empty() {
                 return Some(core::mem::take(&mut self.queued));
             }
-            if self.from == self.bytes.len() {
+            let bytes = self.windows.bytes;
+            if self.from == bytes.len() {
                 return None;
             }
-            let from = self.from;
             let run = match self.seek() {
-                None => {
-                    self.from = self.bytes.len();
-                    self.queued = self.position.close();
-                    &self.bytes[from..]
+                Some((at, put, leave)) => {
+                    let run = &bytes[self.from..at];
+                    (self.from, self.queued) = (at + usize::from(leave), put);
+                    run
                 }
-                Some((at, edit)) => {
-                    self.from = at;
-                    self.queued = match edit {
-                        Edit::Dot if !self.position.rules.stuff => {
-                            self.from = at + 1;
-                            &[]
-                        }
-                        Edit::None => &[],
-                        Edit::Dot => b".",
-                        Edit::Cr => b"\r",
-                        Edit::Lf => b"\n",
-                        Edit::LfDot => b"\n.",
-                    };
-                    &self.bytes[from..at]
+                None => {
+                    let run = &bytes[self.from..];
+                    (self.from, self.queued) = (bytes.len(), self.windows.close(self.rules));
+                    run
                 }
             };
             if !run.is_empty() {

@@ -17,7 +17,8 @@ pub(super) const CRLF: u32 = 0x0D0A;
 const LINE: isize = 998;
 
 const BLOCK: usize = 256;
-const STEP: usize = 32;
+/// As many as a mask has bits.
+pub(super) const STEP: usize = 32;
 
 /// What a block holds.
 #[derive(Clone, Copy)]
@@ -68,6 +69,71 @@ fn classify_dots(bytes: &[u8], at: usize) -> Dots {
     }
     let class = Class { hit: true, lf: lf != 0, nul: nul != 0, high: high >= 0x80 };
     Dots { single: single != 0, stuffed, class }
+}
+
+/// The octets of a window that are of interest, a bit for each, lowest first, and what is wrong in it.
+pub(super) struct Marks {
+    pub(super) mask: u32,
+    pub(super) flaws: Flaws,
+}
+
+/// Marks the window of `len` octets, at most [`STEP`], from `at`: what [`Class::hit`] tells of, and with `LINES` every LF too.
+/// A CR alone is marked at the octet behind it.
+pub(super) fn marks<const LINES: bool>(bytes: &[u8], at: usize, len: usize, first: u32) -> Marks {
+    let mut marked = [0u8; STEP];
+    let (mut cr, mut lf, mut nul, mut high) = (0u8, 0u8, 0u8, 0u8);
+    let mut mark = |mark: &mut u8, last: u8, octet: u8| {
+        let (behind_cr, line_end) = (u8::from(last == CR), u8::from(octet == LF));
+        let dot = u8::from(last == LF) & u8::from(octet == b'.');
+        cr |= behind_cr & !line_end;
+        lf |= line_end & !behind_cr;
+        nul |= u8::from(octet == 0);
+        high |= octet;
+        *mark = (behind_cr ^ line_end) | dot | if LINES { line_end } else { 0 };
+    };
+    if at > 0 && len == STEP {
+        let (before, window) = (&bytes[at - 1..at - 1 + STEP], &bytes[at..at + STEP]);
+        for ((m, &last), &octet) in marked.iter_mut().zip(before).zip(window) {
+            mark(m, last, octet);
+        }
+    } else {
+        let mut last = behind(bytes, at, first) as u8;
+        for (m, &octet) in marked.iter_mut().zip(&bytes[at..at + len]) {
+            mark(m, last, octet);
+            last = octet;
+        }
+    }
+    let mut flaws = Flaws::NONE;
+    for (there, flaw) in [
+        (cr != 0, Flaws::BARE_CR),
+        (lf != 0, Flaws::BARE_LF),
+        (nul != 0, Flaws::NUL),
+        (high >= 0x80, Flaws::EIGHT_BIT),
+    ] {
+        if there {
+            flaws |= flaw;
+        }
+    }
+    Marks { mask: pack(&marked), flaws }
+}
+
+/// One bit for each octet, all of which are 0 or 1. The factor brings the bits of eight octets together in the highest.
+fn pack(marked: &[u8; STEP]) -> u32 {
+    let mut mask = 0;
+    for eight in marked.as_chunks::<8>().0.iter().rev() {
+        mask = mask << 8 | (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32;
+    }
+    mask
+}
+
+/// The two octets ahead of `at`, when `first` was ahead of 0.
+#[inline]
+pub(super) fn behind(bytes: &[u8], at: usize, first: u32) -> u32 {
+    match bytes[..at] {
+        [.., before, last] => u32::from(before) << 8 | u32::from(last),
+        [last] => (first << 8 | u32::from(last)) & 0xFFFF,
+        [] => first & 0xFFFF,
+    }
 }
 
 /// The first position from `at` on (at least 1) from which octets must be looked at singly: everything ahead of it is free of
@@ -161,7 +227,12 @@ impl<'b> Pass<'b> {
 
     /// Takes a block in which every CR and LF is half of a CRLF.
     fn block(&mut self, at: usize, len: usize, class: Class) {
-        self.octets(class.nul, class.high);
+        if class.nul {
+            self.flaws |= Flaws::NUL;
+        }
+        if class.high {
+            self.flaws |= Flaws::EIGHT_BIT;
+        }
         if !class.lf {
             return;
         }
@@ -169,78 +240,82 @@ impl<'b> Pass<'b> {
         if (at + len).cast_signed() - self.line > LINE {
             self.settle();
             let first = memchr(LF, &self.bytes[at..at + len]).unwrap_or(0);
-            self.end_line((at + first).cast_signed() - 1);
+            self.measure((at + first).cast_signed() - 1);
         }
         self.line = at.cast_signed();
         self.vague = len;
     }
 
-    /// Takes octets one by one, up to the end of the message if it is there.
-    fn singly(&mut self, from: usize, until: usize) -> Option<usize> {
-        if from == until {
-            return None;
-        }
-        self.settle();
-        let mut context = context(self.bytes, from, self.first);
-        let (mut low, mut high, mut end) = (u8::MAX, 0, None);
-        for (at, &octet) in (from..until).zip(&self.bytes[from..until]) {
-            let behind_cr = context as u8 == CR;
-            if octet == LF {
-                if behind_cr {
-                    self.end_line(at.cast_signed() - 1);
-                    self.line = at.cast_signed() + 1;
-                } else {
-                    self.alone(Flaws::BARE_LF, at, at + 1);
+    /// Takes octets one by one where that is called for, up to the end of the message if it is there.
+    fn singly(&mut self, mut from: usize, until: usize) -> Option<usize> {
+        while from < until {
+            self.settle();
+            let len = STEP.min(until - from);
+            let marks = marks::<true>(self.bytes, from, len, self.first);
+            let mut mask = marks.mask;
+            while mask != 0 {
+                let at = from + mask.trailing_zeros() as usize;
+                mask &= mask - 1;
+                if self.octet(at) {
+                    // What is beyond the end is not the message's.
+                    self.flaws |= self::marks::<true>(self.bytes, from, at - from, self.first).flaws;
+                    return Some(at);
                 }
-            } else if behind_cr {
-                self.alone(Flaws::BARE_CR, at - 1, at);
             }
-            if octet == b'.' && self.wire && context & 0xFFFF == CRLF {
-                if self.bytes[at + 1..].starts_with(b"\r\n") {
-                    end = Some(at);
-                    break;
-                }
-                self.stuffed += 1;
-                self.line = at.cast_signed() + 1;
-            }
-            low = low.min(octet);
-            high |= octet;
-            context = context << 8 | u32::from(octet);
+            self.flaws |= marks.flaws;
+            from += len;
         }
-        self.octets(low == 0, high >= 0x80);
-        end
+        None
+    }
+
+    /// Takes an octet that is marked. True if it is the dot that ends the message.
+    fn octet(&mut self, at: usize) -> bool {
+        let (octet, behind) = (self.bytes[at], behind(self.bytes, at, self.first));
+        let behind_cr = behind as u8 == CR;
+        if octet == LF {
+            if behind_cr {
+                self.end_line(at.cast_signed() - 1, at + 1);
+            } else {
+                self.alone(at, at + 1);
+            }
+        } else if behind_cr {
+            self.alone(at - 1, at);
+        } else if self.wire && octet == b'.' && behind == CRLF {
+            if self.bytes[at + 1..].starts_with(b"\r\n") {
+                return true;
+            }
+            self.stuffed += 1;
+            self.line = at.cast_signed() + 1;
+        }
+        false
     }
 
     fn close(&mut self) {
         self.settle();
         let len = self.bytes.len();
         if self.bytes.last() == Some(&CR) {
-            self.alone(Flaws::BARE_CR, len - 1, len);
+            self.flaws |= Flaws::BARE_CR;
+            self.alone(len - 1, len);
         }
-        self.end_line(len.cast_signed());
+        self.measure(len.cast_signed());
     }
 
-    fn alone(&mut self, flaw: Flaws, at: usize, next: usize) {
-        self.flaws |= flaw;
+    /// A CR or LF alone, which ends a line if it is to become a CRLF.
+    fn alone(&mut self, at: usize, next: usize) {
         self.bare += 1;
         if self.mend {
-            self.end_line(at.cast_signed());
-            self.line = next.cast_signed();
+            self.end_line(at.cast_signed(), next);
         }
     }
 
-    fn octets(&mut self, nul: bool, high: bool) {
-        if nul {
-            self.flaws |= Flaws::NUL;
-        }
-        if high {
-            self.flaws |= Flaws::EIGHT_BIT;
-        }
+    /// The line in hand ends at `at`, and another begins at `next`.
+    fn end_line(&mut self, at: isize, next: usize) {
+        self.measure(at);
+        self.line = next.cast_signed();
     }
 
-    /// The line in hand has no octet of text from `at` on.
-    fn end_line(&mut self, at: isize) {
-        if at - self.line > LINE {
+    fn measure(&mut self, until: isize) {
+        if until - self.line > LINE {
             self.flaws |= Flaws::LONG_LINE;
         }
     }

@@ -21,7 +21,11 @@ pub struct Survey {
 #[must_use]
 pub fn survey(message: &[u8]) -> Survey {
     let mut surveyor = Surveyor::new();
-    surveyor.add(message);
+    surveyor.octets(message);
+    // The header is looked for only where it matters.
+    if surveyor.found.flaws.contains(Flaws::EIGHT_BIT) {
+        surveyor.header(message);
+    }
     surveyor.finish()
 }
 
@@ -57,6 +61,10 @@ impl Surveyor {
         if self.in_header {
             self.header(chunk);
         }
+        self.octets(chunk);
+    }
+
+    fn octets(&mut self, chunk: &[u8]) {
         let Some(&octet) = chunk.first() else { return };
         let mut chunk = chunk;
         if core::mem::take(&mut self.waits) {
