@@ -80,12 +80,6 @@ impl Attribute {
 }
 
 impl<'a> Attributes<'a> {
-    /// The same, borrowing from this one.
-    #[must_use]
-    pub fn as_borrowed(&self) -> Attributes<'_> {
-        Attributes(Cow::Borrowed(&self.0))
-    }
-
     /// Takes the arguments of XCLIENT or XFORWARD.
     ///
     /// # Errors

@@ -52,6 +52,12 @@ pub enum BdatError {
 }
 
 impl Error {
+    /// Whether octets may follow the line that nobody can count, so that the connection has to be closed.
+    #[must_use]
+    pub const fn is_undelimited(&self) -> bool {
+        matches!(self, Self::Bdat(_))
+    }
+
     /// What a server answers.
     #[must_use]
     pub const fn reply(&self) -> Reply<'static> {

@@ -104,6 +104,11 @@ pub struct Mail<'a> {
 }
 
 impl<'a> Mail<'a> {
+    /// For writing: what the parameters declare is not looked into.
+    pub(crate) fn borrowed(from: &'a ReversePath<'_>, params: &'a Params<'_>) -> Self {
+        Self { from: from.as_borrowed(), params: params.as_borrowed(), declared: Declared::default() }
+    }
+
     /// MAIL with parameters. Those of RCPT, which belong elsewhere, count as unknown.
     #[must_use]
     pub fn new(from: impl Into<ReversePath<'a>>, params: Params<'a>) -> Self {
@@ -145,6 +150,11 @@ pub struct Rcpt<'a> {
 }
 
 impl<'a> Rcpt<'a> {
+    /// For writing: what the parameters declare is not looked into.
+    pub(crate) fn borrowed(to: &'a ForwardPath<'_>, params: &'a Params<'_>) -> Self {
+        Self { to: to.as_borrowed(), params: params.as_borrowed(), declared: Declared::default() }
+    }
+
     /// RCPT with parameters. Those of MAIL, which belong elsewhere, count as unknown.
     #[must_use]
     pub fn new(to: impl Into<ForwardPath<'a>>, params: Params<'a>) -> Self {
