@@ -1,1 +1,2 @@
 //! What smtp-proto promises, one module a promise.
+mod auth;
