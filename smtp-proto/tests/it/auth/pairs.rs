@@ -57,6 +57,16 @@ fn the_authorization_identity_arrives_or_is_refused_beforehand() {
 }
 
 #[test]
+fn an_initial_response_is_repeated_once_for_an_empty_challenge() {
+    for mechanism in supported().filter(|m| m.is_client_first()) {
+        let mut client = new_client(mechanism, &credentials(mechanism, right(mechanism)));
+        let initial = client.initial().unwrap();
+        assert_eq!(client.respond(b"").unwrap(), initial, "{mechanism}");
+        assert!(client.respond(b"").is_err(), "{mechanism} would go on for ever");
+    }
+}
+
+#[test]
 fn a_refused_token_costs_one_more_round_trip_and_tells_why() {
     for (mechanism, answer) in [(Mechanism::OauthBearer, &b"\x01"[..]), (Mechanism::XOauth2, b"")] {
         let mut client = new_client(mechanism, &Credentials::token(USER, "stale"));

@@ -165,6 +165,43 @@ fn stored_secrets() {
     let decoy = Secret::decoy(SHA256, b"of the server", USER, 5000).unwrap();
     assert_eq!(with(SHA256, &decoy), End::Refused(Error::Denied));
     assert_eq!(Secret::decoy(SHA256, b"of the server", USER, 5000), Ok(decoy), "the same salt each time");
+    assert_eq!(
+        Secret::scram(Mechanism::Plain, PASSWORD, b"salt", 5000),
+        Err(Error::Unsupported(Mechanism::Plain))
+    );
+}
+
+#[test]
+fn a_stored_secret_that_no_client_would_take() {
+    let stored = |salt: &[u8], iterations, size| Secret::Scram {
+        salt: salt.to_vec(),
+        iterations,
+        stored_key: vec![0; size],
+        server_key: vec![0; size],
+    };
+    for secret in [
+        stored(b"salt", 4095, 32),
+        stored(b"", 4096, 32),
+        stored(b"salt", 4096, 20),
+        stored(b"salt", 4096, 0),
+    ] {
+        let mut client = new_client(SHA256, &credentials(SHA256, PASSWORD));
+        let end = run(&mut client, &mut new_server(SHA256), &secret, true, |_, message| message);
+        assert_eq!(end, End::Refused(Error::WrongSecret), "{secret:?}");
+    }
+    assert_eq!(Error::WrongSecret.codes(), (454, (4, 7, 0)), "the server's own fault is temporary");
+}
+
+#[test]
+fn the_last_line_of_an_exchange_is_empty() {
+    let mut client = new_client(SHA256, &credentials(SHA256, PASSWORD));
+    let secret = Secret::Password(PASSWORD.into());
+    let end =
+        run(&mut client, &mut new_server(SHA256), &secret, true, |side, message| match message.is_empty() {
+            true if side == Side::Client => b"x".to_vec(),
+            _ => message,
+        });
+    assert_eq!(end, End::Refused(Error::Malformed("SCRAM: an empty line was due")));
 }
 
 #[test]
