@@ -261,8 +261,12 @@ impl Exchange {
                 Ok(Next::Challenge(b"Password:".to_vec()))
             }
             State::LoginPassword { user } => {
-                let claim = Claim::Password { authzid: None, user, password: name(response)? };
-                Ok(self.verify(claim, None))
+                let password = name(response)?;
+                // There are directories that take an empty password for anybody.
+                if password.is_empty() {
+                    return Err(Error::Malformed("an empty password"));
+                }
+                Ok(self.verify(Claim::Password { authzid: None, user, password }, None))
             }
             State::Cram { challenge } => {
                 let (user, digest) = cram::parse(response)?;
@@ -286,8 +290,9 @@ impl Exchange {
     fn proved(&mut self, secret: &Secret) -> Result<Next, Error> {
         match mem::replace(&mut self.state, State::Done) {
             State::CramLookup { challenge, user, digest } => {
-                let Secret::Password(password) = secret else {
-                    return Err(Error::WrongSecret);
+                let password = match secret {
+                    Secret::Password(password) if !password.is_empty() => password,
+                    _ => return Err(Error::WrongSecret),
                 };
                 match cram::fits(Hash::of(self.mechanism)?, &digest, password, &challenge) {
                     true => Ok(Next::Accept { user, authzid: None }),

@@ -174,6 +174,27 @@ fn what_is_malformed_is_501() {
     }
 }
 
+#[test]
+fn no_password_is_not_a_password() {
+    let mut server = new_server(Mechanism::Login);
+    assert!(matches!(server.start(Some(b"tim")), Next::Challenge(_)));
+    assert!(matches!(server.respond(b""), Next::Refuse(Error::Malformed(_))));
+}
+
+#[cfg(feature = "scram")]
+#[test]
+fn no_stored_password_is_not_a_password_either() {
+    let empty = Secret::Password(String::new());
+    let mut server = new_server(Mechanism::CramMd5);
+    assert!(
+        matches!(server.respond(b"tim b913a602c7eda7a495b4e6e7334d3890"), Next::Lookup { user } if user == "tim")
+    );
+    assert!(matches!(server.with_secret(&empty), Next::Refuse(Error::WrongSecret)));
+    let mut server = new_server(Mechanism::ScramSha256);
+    assert!(matches!(server.start(Some(b"n,,n=tim,r=x")), Next::Lookup { user } if user == "tim"));
+    assert!(matches!(server.with_secret(&empty), Next::Refuse(Error::WrongSecret)));
+}
+
 #[cfg(feature = "scram")]
 #[test]
 fn an_initial_response_where_the_server_speaks_first() {
