@@ -8,7 +8,10 @@ use core::{fmt, mem};
 
 use super::credentials::Proof;
 use super::hash::Hash;
-use super::{ChannelBinding, Credentials, Error, MESSAGE_LIMIT, Mechanism, cram, oauth, plain, scram};
+use super::{
+    ANONYMOUS_TRACE_MAX, ChannelBinding, Credentials, Error, MESSAGE_LIMIT, Mechanism, cram, oauth, plain,
+    scram,
+};
 
 /// One AUTH command, seen from the client: challenges in, responses out, raw octets both, base64 being the caller's.
 ///
@@ -98,6 +101,11 @@ impl Exchange {
                 Kind::Token { message: oauth::xoauth2(user, token)?, refusal: None }
             }
             (Mechanism::External, Proof::External) => single(authzid, "the authorization identity")?,
+            (Mechanism::Anonymous, Proof::Anonymous { trace })
+                if trace.chars().count() > ANONYMOUS_TRACE_MAX =>
+            {
+                return Err(Error::Unsendable("the trace"));
+            }
             (Mechanism::Anonymous, Proof::Anonymous { trace }) => single(trace, "the trace")?,
             (Mechanism::CramMd5, Proof::Password { user, password }) => {
                 plain::message(authzid, user, password)?;
@@ -123,7 +131,7 @@ impl Exchange {
     ///
     /// Where it doesn't fit in the command, leave it out: the server then sends an empty challenge for it.
     #[must_use]
-    pub fn initial(&mut self) -> Option<Vec<u8>> {
+    pub fn initial(&self) -> Option<Vec<u8>> {
         self.first()
     }
 
@@ -187,18 +195,17 @@ impl Exchange {
     pub fn succeeded(&self) -> Result<(), Error> {
         match &self.kind {
             Kind::Scram(client) if !client.is_verified() => Err(Error::ServerNotVerified),
-            _ => self.refusal(),
+            _ => self.refusal().map_or(Ok(()), Err),
         }
     }
 
-    /// Asked at a refusal: what the server said in the exchange itself, if anything, being more exact than the reply.
-    ///
-    /// # Errors
+    /// Asked at a refusal: what the server said in the exchange itself, being more exact than its reply:
     /// [`Error::Token`] with an OAuth server's JSON.
-    pub fn refusal(&self) -> Result<(), Error> {
+    #[must_use]
+    pub fn refusal(&self) -> Option<Error> {
         match &self.kind {
-            Kind::Token { refusal: Some(json), .. } => Err(Error::Token(json.clone())),
-            _ => Ok(()),
+            Kind::Token { refusal, .. } => refusal.clone().map(Error::Token),
+            _ => None,
         }
     }
 

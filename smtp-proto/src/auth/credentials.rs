@@ -37,8 +37,7 @@ impl Credentials {
 
     /// What the TLS client certificate shows already. An empty `authzid` leaves the identity to be derived from it.
     pub fn external(authzid: impl Into<String>) -> Self {
-        let authzid = authzid.into();
-        Self { authzid: (!authzid.is_empty()).then_some(authzid), ..Self::of(Proof::External) }
+        Self::of(Proof::External).acting_for(authzid)
     }
 
     /// Nobody in particular; `trace` is for the server's log, often a mail address, and may be empty (RFC 4505).
@@ -46,10 +45,11 @@ impl Credentials {
         Self::of(Proof::Anonymous { trace: trace.into() })
     }
 
-    /// Asks to act as `authzid` (the authorization identity) with the rights of the user that is proven.
+    /// Asks to act as `authzid` (the authorization identity) with the rights of the user that is proven; an empty one
+    /// asks for nothing.
     #[must_use]
     pub fn acting_for(mut self, authzid: impl Into<String>) -> Self {
-        self.authzid = Some(authzid.into());
+        self.authzid = Some(authzid.into()).filter(|authzid| !authzid.is_empty());
         self
     }
 

@@ -41,6 +41,9 @@ pub use scram::{ITERATIONS_MAX, ITERATIONS_MIN};
 /// The longest message, in octets, that an exchange looks at: what 12288 octets of base64 decode to (RFC 4954, 4).
 pub const MESSAGE_LIMIT: usize = 12_288 / 4 * 3;
 
+/// The longest trace of ANONYMOUS, in characters (RFC 4505, 2).
+const ANONYMOUS_TRACE_MAX: usize = 255;
+
 /// As many random octets as an exchange wants for its nonce; at least [`NONCE_MIN`] are needed.
 pub const NONCE_LEN: usize = 18;
 

@@ -39,7 +39,8 @@ const fn beyond_ascii(_: &str) -> Result<Cow<'_, str>, Error> {
     Err(Error::Prohibited)
 }
 
-#[cfg(all(test, feature = "saslprep"))]
+#[cfg(test)]
+#[cfg(feature = "saslprep")]
 mod tests {
     use super::*;
 

@@ -9,7 +9,9 @@ use core::mem;
 
 use super::hash::Hash;
 use super::scram::{self, Answer, Identity};
-use super::{ChannelBinding, Error, MESSAGE_LIMIT, Mechanism, Mechanisms, cram, oauth, plain};
+use super::{
+    ANONYMOUS_TRACE_MAX, ChannelBinding, Error, MESSAGE_LIMIT, Mechanism, Mechanisms, cram, oauth, plain,
+};
 
 /// One AUTH command, seen from the server: responses in, [`Next`] out, raw octets both, base64 being the caller's.
 ///
@@ -186,6 +188,9 @@ impl Exchange {
 
     /// Begins, with the decoded initial response if there was one.
     pub fn start(&mut self, initial: Option<&[u8]>) -> Next {
+        if !matches!(self.state, State::Start | State::Cram { .. } | State::Scram(_)) {
+            return self.refuse(Error::OutOfStep);
+        }
         match (self.mechanism, initial) {
             (Mechanism::CramMd5, Some(_)) => self.refuse(Error::InitialNotAllowed),
             (Mechanism::CramMd5, None) => match &self.state {
@@ -256,8 +261,12 @@ impl Exchange {
                 Ok(Next::Challenge(b"Password:".to_vec()))
             }
             State::LoginPassword { user } => {
-                let claim = Claim::Password { authzid: None, user, password: name(response)? };
-                Ok(self.verify(claim, None))
+                let password = name(response)?;
+                // There are directories that take an empty password for anybody.
+                if password.is_empty() {
+                    return Err(Error::Malformed("an empty password"));
+                }
+                Ok(self.verify(Claim::Password { authzid: None, user, password }, None))
             }
             State::Cram { challenge } => {
                 let (user, digest) = cram::parse(response)?;
@@ -281,8 +290,9 @@ impl Exchange {
     fn proved(&mut self, secret: &Secret) -> Result<Next, Error> {
         match mem::replace(&mut self.state, State::Done) {
             State::CramLookup { challenge, user, digest } => {
-                let Secret::Password(password) = secret else {
-                    return Err(Error::WrongSecret);
+                let password = match secret {
+                    Secret::Password(password) if !password.is_empty() => password,
+                    _ => return Err(Error::WrongSecret),
                 };
                 match cram::fits(Hash::of(self.mechanism)?, &digest, password, &challenge) {
                     true => Ok(Next::Accept { user, authzid: None }),
@@ -317,7 +327,13 @@ impl Exchange {
                 let authzid = some(&name(message)?);
                 Ok(self.verify(Claim::External { authzid: authzid.clone() }, authzid))
             }
-            Mechanism::Anonymous => Ok(self.verify(Claim::Anonymous { trace: name(message)? }, None)),
+            Mechanism::Anonymous => {
+                let trace = name(message)?;
+                if trace.chars().count() > ANONYMOUS_TRACE_MAX {
+                    return Err(Error::Malformed("ANONYMOUS: a trace too long"));
+                }
+                Ok(self.verify(Claim::Anonymous { trace }, None))
+            }
             _ => Err(Error::Unsupported(self.mechanism)),
         }
     }

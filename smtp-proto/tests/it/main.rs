@@ -8,3 +8,4 @@ mod tls;
 mod capabilities;
 mod replies;
 mod values;
+mod auth;

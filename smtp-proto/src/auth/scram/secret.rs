@@ -24,7 +24,7 @@ impl Secret {
     /// Makes a secret that no password fits, to answer for a user that doesn't exist: who doesn't know the password
     /// then cannot tell the two apart. It is the same each time for the same user.
     ///
-    /// `key` is a secret of the server's, at best 32 random octets; `iterations` those of the other users.
+    /// Its salt has 16 octets; give the real ones as many. `key` is a secret of the server's, at best 32 random octets; `iterations` those of the other users.
     ///
     /// # Errors
     /// As [`scram`](Self::scram).

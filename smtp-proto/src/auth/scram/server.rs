@@ -215,3 +215,57 @@ fn client_final(input: &str) -> Result<Final<'_>, Error> {
     read.map(|(_, ((without_proof, (channel, nonce)), proof))| Final { without_proof, channel, nonce, proof })
         .map_err(|_| Error::Malformed("SCRAM: the client's last message"))
 }
+
+#[cfg(test)]
+#[cfg(feature = "scram")]
+mod tests {
+    use super::*;
+    use crate::auth::Base64;
+
+    /// The examples write server nonces that no base64 of random octets gives, so they are set here by hand.
+    fn check(mechanism: Mechanism, nonce: &str, salt: &str, exchange: [&str; 4]) {
+        let offer = Offer { nonce: &[0; 18], ..Offer::default() };
+        let mut server = Server { nonce: nonce.to_owned(), ..Server::new(mechanism, &offer).unwrap() };
+        let salt = Base64::parse(salt.as_bytes()).unwrap().decode();
+        let secret = Secret::scram(mechanism, "pencil", &salt, 4096).unwrap();
+
+        let [client_first, server_first, client_final, server_final] = exchange;
+        assert!(
+            matches!(server.respond(client_first.as_bytes()), Ok(Answer::Lookup(user)) if user == "user")
+        );
+        assert_eq!(server.with_secret(&secret).unwrap(), server_first.as_bytes());
+        let Ok(Answer::Challenge(last)) = server.respond(client_final.as_bytes()) else { panic!("no v=") };
+        assert_eq!(last, server_final.as_bytes());
+        assert!(matches!(server.respond(b""), Ok(Answer::Accept(identity)) if identity.user == "user"));
+    }
+
+    #[test]
+    fn example_of_rfc_5802() {
+        check(
+            Mechanism::ScramSha1,
+            "3rfcNHYJY1ZVvWVs7j",
+            "QSXCR+Q6sek8bf92",
+            [
+                "n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL",
+                "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
+                "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=",
+                "v=rmF9pqV8S7suAoZWja4dJRkFsKQ=",
+            ],
+        );
+    }
+
+    #[test]
+    fn example_of_rfc_7677() {
+        check(
+            Mechanism::ScramSha256,
+            "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0",
+            "W22ZaJ0SNY7soEsUEjb6gQ==",
+            [
+                "n,,n=user,r=rOprNGfwEbeRWgbNEkqO",
+                "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+                "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
+                "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
+            ],
+        );
+    }
+}
