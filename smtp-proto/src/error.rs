@@ -1,8 +1,8 @@
 //! Two errors, kept apart by type: what the peer did wrong, and what the caller did too early.
 
-use crate::stage::Stage;
 use crate::extension::Extension;
 use crate::reply::{self, Reply};
+use crate::stage::Stage;
 use crate::status::{Code, Enhanced};
 
 /// The peer broke the protocol so that the conversation cannot go on: fatal.

@@ -101,10 +101,7 @@ impl Stage {
     /// 4.2): all others come last in a group.
     #[must_use]
     pub const fn may_be_followed(self) -> bool {
-        matches!(
-            self,
-            Self::Mail | Self::Rcpt | Self::Rset | Self::EndOfData | Self::Chunk | Self::LastChunk
-        )
+        matches!(self, Self::Mail | Self::Rcpt | Self::Rset | Self::EndOfData | Self::Chunk | Self::LastChunk)
     }
 }
 

@@ -1,10 +1,12 @@
 use alloc::string::String;
 
 use super::Mechanism;
+use crate::reply::Reply;
+use crate::status::{Code, Enhanced};
 
 /// Why an exchange ended without success. It never holds a password, a token or a key.
 ///
-/// On a client the conversation answers a challenge that gave an error with `*`; on a server [`codes`](Self::codes) says
+/// On a client the conversation answers a challenge that gave an error with `*`; on a server [`reply`](Self::reply) says
 /// what to reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -78,18 +80,31 @@ pub enum Error {
 }
 
 impl Error {
-    /// The code and the enhanced status code that a server replies with (RFC 4954, 4 and 6).
+    /// What a server replies (RFC 4954, 4 and 6).
     ///
     /// What would tell an attacker which part was wrong is all 535 5.7.8.
     #[must_use]
-    pub const fn codes(&self) -> (u16, (u8, u16, u16)) {
+    pub const fn reply(&self) -> Reply<'static> {
+        const fn reply(code: Code, status: Enhanced, text: &'static str) -> Reply<'static> {
+            Reply::fixed(code, Some(status), text)
+        }
         match self {
-            Self::Base64 | Self::Malformed(_) | Self::OutOfStep => (501, (5, 5, 2)),
-            Self::InitialNotAllowed => (501, (5, 7, 0)),
-            Self::TooLong => (500, (5, 5, 6)),
-            Self::Unsupported(_) | Self::NoBinding => (504, (5, 5, 4)),
-            Self::NonceTooShort | Self::WrongSecret => (454, (4, 7, 0)),
-            _ => (535, (5, 7, 8)),
+            Self::Base64 | Self::Malformed(_) | Self::OutOfStep => {
+                reply(Code::BAD_ARGUMENTS, Enhanced::fixed(5, 5, 2), "cannot make sense of the response")
+            }
+            Self::InitialNotAllowed => reply(
+                Code::BAD_ARGUMENTS,
+                Enhanced::fixed(5, 7, 0),
+                "this mechanism takes no initial response",
+            ),
+            Self::TooLong => reply(Code::UNRECOGNISED, Enhanced::fixed(5, 5, 6), "response too long"),
+            Self::Unsupported(_) | Self::NoBinding => {
+                reply(Code::PARAMETER_NOT_IMPLEMENTED, Enhanced::fixed(5, 5, 4), "mechanism not offered")
+            }
+            Self::NonceTooShort | Self::WrongSecret => {
+                reply(Code::AUTH_TEMPORARY, Enhanced::fixed(4, 7, 0), "cannot authenticate just now")
+            }
+            _ => reply(Code::AUTH_FAILED, Enhanced::fixed(5, 7, 8), "credentials refused"),
         }
     }
 }

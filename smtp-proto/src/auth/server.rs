@@ -33,7 +33,7 @@ use super::{
 ///             false => exchange.deny(),
 ///         },
 ///         Next::Accept { user, authzid } => break user, // reply 235, if `user` may act as `authzid`
-///         Next::Refuse(error) => panic!("{:?}", error.codes()), // reply these
+///         Next::Refuse(error) => panic!("{}", error.reply()), // reply these
 ///         _ => exchange.deny(), // what this server does not serve
 ///     };
 /// };

@@ -60,7 +60,10 @@ enum Phase {
     /// 354 has come: octets of the message are dot-stuffed.
     Data(Stuffer),
     /// Octets that the chunk still lacks.
-    Chunk { left: u64, last: bool },
+    Chunk {
+        left: u64,
+        last: bool,
+    },
     /// The 220 to STARTTLS has come.
     StartTls,
     Closed,
@@ -166,7 +169,7 @@ impl Client {
         if awaited.is_none() && input.is_empty() {
             return Ok(Step::Idle);
         }
-        let to = awaited.unwrap_or(if self.in_body() { Stage::Body } else { Stage::Idle });
+        let to = self.stage();
         if to == Stage::Greeting && link::looks_like_tls(input) {
             return Err(self.fail(Violation::ImplicitTls));
         }
@@ -174,7 +177,8 @@ impl Client {
         match self.replies.next(input, limits.reply_line, limits.reply) {
             Ok(None) => Ok(Step::NeedInput(self.deadline.arm(now, self.patience(to)))),
             Ok(Some(len)) => {
-                let reply = self.parse(&input[..len]).map_err(|source| Violation::Reply { stage: to, source });
+                let reply =
+                    self.parse(&input[..len]).map_err(|source| Violation::Reply { stage: to, source });
                 let taken = Taken { len, to };
                 self.deadline.clear();
                 match reply.and_then(|reply| self.take(awaited, &reply, input.len() > len)) {

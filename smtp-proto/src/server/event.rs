@@ -156,7 +156,9 @@ pub(super) enum Kind {
     /// Octets of a chunk.
     Raw,
     ChunkEnd,
-    MessageEnd { replies: u32 },
+    MessageEnd {
+        replies: u32,
+    },
     Refused(Refusal),
     Discarded,
     Rejected(Code),

@@ -100,7 +100,9 @@ enum Owed {
     Rcpt,
     Data,
     Chunk,
-    Message { left: u32 },
+    Message {
+        left: u32,
+    },
     StartTls,
     Auth,
     Rset,
@@ -469,9 +471,11 @@ impl Server {
             Owed::Xclient => {
                 Reply::fixed(Code::MAILBOX_UNAVAILABLE, Some(Enhanced::fixed(5, 7, 0)), "not for you")
             }
-            Owed::Plain(Verb::Vrfy) => {
-                Reply::fixed(Code::CANNOT_VERIFY, Some(Enhanced::fixed(2, 5, 2)), "send some mail, we shall see")
-            }
+            Owed::Plain(Verb::Vrfy) => Reply::fixed(
+                Code::CANNOT_VERIFY,
+                Some(Enhanced::fixed(2, 5, 2)),
+                "send some mail, we shall see",
+            ),
             Owed::Plain(Verb::Help) => Reply::fixed(Code::HELP, None, "see RFC 5321"),
             Owed::Plain(Verb::Expn | Verb::Etrn | Verb::Xforward) => say::NOT_IMPLEMENTED,
             Owed::Unknown { recognised: true } => say::NOT_IMPLEMENTED,
@@ -700,7 +704,13 @@ impl Owed {
     const fn is_urgent(&self) -> bool {
         matches!(
             self,
-            Self::Greeting | Self::Hello(_) | Self::Data | Self::Plain(_) | Self::Quit | Self::Unknown { .. } | Self::Auth
+            Self::Greeting
+                | Self::Hello(_)
+                | Self::Data
+                | Self::Plain(_)
+                | Self::Quit
+                | Self::Unknown { .. }
+                | Self::Auth
         )
     }
 

@@ -93,10 +93,8 @@ impl State {
                 if !mail.from.is_ascii() && !mail.declared.smtputf8 {
                     return Err(say::MAIL_NEEDS_UTF8);
                 }
-                if let (Some(declared), Some(limit)) = (mail.declared.size, capabilities.size()) {
-                    if declared > limit {
-                        return Err(say::TOO_BIG);
-                    }
+                if capabilities.size().is_some_and(|limit| mail.declared.size > Some(limit)) {
+                    return Err(say::TOO_BIG);
                 }
                 if capabilities.limits().mail_max.is_some_and(|max| self.mails >= max) {
                     return Err(say::TOO_MANY_MAILS);

@@ -142,7 +142,9 @@ impl<'m> Delivery<'m> {
                 Next::Data => {
                     let all_answered = self.answered == self.envelope.to.len();
                     self.next = match self.transfer {
-                        _ if self.mail_refused.is_some() || (all_answered && self.accepted == 0) => Next::Replies,
+                        _ if self.mail_refused.is_some() || (all_answered && self.accepted == 0) => {
+                            Next::Replies
+                        }
                         Transfer::Data => {
                             client.data(output)?;
                             Next::Go

@@ -113,7 +113,8 @@ impl Envelope<'_> {
         if self.to.is_empty() {
             return Err(Unsendable::NoRecipients);
         }
-        let need = |extension| if offered.has(extension) { Ok(()) } else { Err(Unsendable::Needs(extension)) };
+        let need =
+            |extension| if offered.has(extension) { Ok(()) } else { Err(Unsendable::Needs(extension)) };
         for param in self.params.iter().chain(self.to.iter().flat_map(|to| to.params.iter())) {
             param.extension().map_or(Ok(()), need)?;
         }

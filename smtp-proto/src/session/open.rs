@@ -140,7 +140,12 @@ impl Open {
         }
     }
 
-    fn answered(&mut self, answer: &Answer<'_>, client: &mut Client, output: &mut BytesMut) -> Result<(), Error> {
+    fn answered(
+        &mut self,
+        answer: &Answer<'_>,
+        client: &mut Client,
+        output: &mut BytesMut,
+    ) -> Result<(), Error> {
         let Answer { to, ref reply } = *answer;
         match to {
             Stage::Greeting if reply.is_positive() => self.at = At::Hello,
@@ -197,7 +202,7 @@ impl Open {
         let chosen = strongest(offered, credentials, client.has_tls(), clear, bound.is_some());
         let mechanism = chosen.ok_or(Error::NoMechanism(offered))?;
         let binding = bound.map_or(ChannelBinding::None, ChannelBinding::Exporter);
-        let mut exchange = Exchange::new(mechanism, credentials, binding, &self.nonce)?;
+        let exchange = Exchange::new(mechanism, credentials, binding, &self.nonce)?;
         // RFC 4954, 4: where the line would pass 512 octets, the response waits for an empty challenge.
         let initial = exchange.initial().filter(|initial| initial.len() <= MAX_INITIAL);
         client.auth(mechanism, initial.as_deref(), output)?;
@@ -218,8 +223,7 @@ impl Open {
             return Ok(());
         }
         if reply.code().as_u16() != 334 {
-            exchange.refusal()?;
-            return Err(refused(Stage::Auth, reply));
+            return Err(exchange.refusal().map_or_else(|| refused(Stage::Auth, reply), Error::Auth));
         }
         let text = reply.text();
         let challenge = crate::auth::Base64::parse(text.as_bytes()).map(|text| text.decode());

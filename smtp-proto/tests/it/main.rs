@@ -5,7 +5,7 @@ mod link;
 #[cfg(feature = "rustls")]
 mod tls;
 
+mod auth;
 mod capabilities;
 mod replies;
 mod values;
-mod auth;
