@@ -1,5 +1,6 @@
 //! What smtp-proto promises, one module a promise.
 mod bodies;
+mod corpus;
 
 mod link;
 #[cfg(feature = "rustls")]
@@ -9,3 +10,7 @@ mod auth;
 mod capabilities;
 mod replies;
 mod values;
+
+/// The bodies of the fuzz targets: models that the property tests share, and what `corpus` replays.
+#[path = "../../../fuzz/src/lib.rs"]
+mod fuzz;
