@@ -84,6 +84,9 @@ impl Server {
         input: &'b [u8],
         output: &mut BytesMut,
     ) -> Advance<'b> {
+        if !matches!(receiving.verdict, Verdict::Open) && receiving.size > self.drain_cap() {
+            return Err(self.fail(Violation::Undrainable));
+        }
         match &mut receiving.framing {
             Framing::Data(scanner) => match scanner.scan(input) {
                 Scan::Piece(piece) => {
@@ -122,20 +125,19 @@ impl Server {
             receiving.since = 0;
             self.deadline.clear();
         }
-        let step = match receiving.verdict {
-            Verdict::Open => match self.refusal(receiving.size, flaws) {
-                None => Step::Event((taken, body)),
-                Some(why) => {
-                    receiving.verdict = Verdict::Refused(why);
-                    found(taken.len, Kind::Refused(why), Event::Refused(why))
-                }
-            },
-            Verdict::Refused(_) | Verdict::OutOfSequence => {
-                if receiving.size > self.drain_cap() {
-                    return Err(self.fail(Violation::Undrainable));
-                }
-                found(taken.len, Kind::Discarded, Event::Discarded)
+        let discarded = found(taken.len, Kind::Discarded, Event::Discarded);
+        let step = match (receiving.verdict, self.refusal(receiving.size, flaws)) {
+            (Verdict::Open, None) => Step::Event((taken, body)),
+            (Verdict::Open, Some(why)) => {
+                receiving.verdict = Verdict::Refused(why);
+                found(taken.len, Kind::Refused(why), Event::Refused(why))
             }
+            // What is answered must not depend on where the input was cut, hence not on which flaw was seen first.
+            (Verdict::Refused(seen), Some(why)) => {
+                receiving.verdict = Verdict::Refused(seen.min(why));
+                discarded
+            }
+            (Verdict::Refused(_), None) | (Verdict::OutOfSequence, _) => discarded,
         };
         self.phase = Phase::Message(receiving);
         Ok(step)
