@@ -29,6 +29,11 @@ pub(super) struct State {
 /// Whether `code` can answer `stage` at all.
 pub(super) const fn answers(stage: Stage, code: Code, prdr: bool) -> bool {
     match code.class() {
+        // RFC 5321, 4.1.1.5: a server that refuses RSET may still have a transaction that nobody knows of, to whose
+        // recipients the next message would go too.
+        Class::Transient | Class::Permanent if matches!(stage, Stage::Rset) => {
+            matches!(code.as_u16(), 421 | 521)
+        }
         Class::Transient | Class::Permanent => true,
         Class::Completed => match stage {
             Stage::Data => false,
