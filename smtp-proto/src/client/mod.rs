@@ -137,7 +137,7 @@ impl Client {
     #[must_use]
     pub fn needs_reset(&self) -> bool {
         let left_open = self.state.open && self.flight.is_empty() && !self.in_body();
-        left_open || (!self.state.open && self.flight.contains(Stage::LastChunk))
+        left_open || (!self.state.open && self.flight.back() == Some(Stage::LastChunk))
     }
 
     /// Recipients accepted in the transaction whose replies came last.
@@ -238,8 +238,7 @@ impl Client {
             let last_words = code.as_u16() == 421 || self.in_body() || !reply.is_positive();
             return if last_words { Ok(()) } else { Err(Violation::Unsolicited) };
         };
-        let prdr = self.state.prdr;
-        if !state::answers(stage, code, prdr) {
+        if !self.state.admits(stage, code) {
             return Err(Violation::WrongCode { stage, code });
         }
         if self.state.ends(stage, code, self.config.protocol) {

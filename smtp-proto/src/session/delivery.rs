@@ -42,6 +42,8 @@ pub struct Delivery<'m> {
     accepted: usize,
     /// The reply that refused MAIL, which is everybody's.
     mail_refused: Option<Fate>,
+    /// Chunks whose replies are owed, the last one not counted.
+    chunks: usize,
     /// The end of the message was given out.
     ended: bool,
     report: Report,
@@ -59,6 +61,8 @@ enum Next {
     Body,
     /// Nothing: replies are awaited.
     Replies,
+    /// Nothing, either: a chunk was refused, and more of them are unanswered.
+    Refused,
     Nothing,
 }
 
@@ -83,6 +87,7 @@ impl<'m> Delivery<'m> {
             answered: 0,
             accepted: 0,
             mail_refused: None,
+            chunks: 0,
             ended: false,
             report: Report::new(envelope.to.len()),
         };
@@ -153,7 +158,7 @@ impl<'m> Delivery<'m> {
                         Transfer::Chunks | Transfer::ChunksInFlight => Next::Body,
                     };
                 }
-                Next::Go | Next::Body | Next::Replies | Next::Nothing => return Ok(()),
+                Next::Go | Next::Body | Next::Replies | Next::Refused | Next::Nothing => return Ok(()),
             }
         }
         Ok(())
@@ -243,7 +248,9 @@ impl<'m> Delivery<'m> {
         if self.transfer == Transfer::Data || (len == 0 && !last) {
             return Ok(());
         }
-        client.chunk(len as u64, last, output)
+        client.chunk(len as u64, last, output)?;
+        self.chunks += usize::from(!last);
+        Ok(())
     }
 
     fn close_piece(
@@ -315,10 +322,21 @@ impl<'m> Delivery<'m> {
                 let _ = client.finish(output);
                 self.next = Next::Replies;
             }
-            Stage::Chunk if positive => {}
-            Stage::Data | Stage::Chunk => {
+            Stage::Data => {
                 let fate = self.report.keep(stage, reply);
                 self.settle(fate);
+            }
+            Stage::Chunk => {
+                self.chunks = self.chunks.saturating_sub(1);
+                if !positive {
+                    let fate = self.report.keep(stage, reply);
+                    self.report.settle(fate);
+                    self.next = Next::Refused;
+                }
+                // The replies to the chunks behind it are still this message's, and no other's.
+                if self.next == Next::Refused && self.chunks == 0 && !self.ended {
+                    self.next = Next::Nothing;
+                }
             }
             Stage::EndOfData | Stage::LastChunk => self.message_answered(answer, client),
             // A RSET ahead of the MAIL.
