@@ -179,7 +179,8 @@ impl<'m> Delivery<'m> {
         loop {
             // A closed connection says so below.
             let _ = self.begin(client, output);
-            if self.next == Next::Body {
+            // A piece is a chunk, and a chunk a command: its turn comes when the flight has room.
+            if self.next == Next::Body && (client.in_body() || client.can_send()) {
                 return Ok(Want::Body);
             }
             if self.next == Next::Nothing {
