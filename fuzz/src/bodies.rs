@@ -33,9 +33,10 @@ pub const POLICIES: [LineEnds; 3] = [LineEnds::Reject, LineEnds::Normalise, Line
 pub struct Told {
     /// Its content.
     pub content: Vec<u8>,
-    flaws: Flaws,
+    /// What is wrong with it.
+    pub flaws: Flaws,
     /// The octets of the wire up to the end of the message, if it is there.
-    end: Option<usize>,
+    pub end: Option<usize>,
 }
 
 /// Text between true line ends, each with what ends it: CRLF, or nothing at the end of the input.
@@ -131,7 +132,8 @@ pub fn model_out(message: &[u8], ends: LineEnds) -> Option<Vec<u8>> {
     Some(wire)
 }
 
-fn decoded(body: Body<'_>) -> Vec<u8> {
+/// The content of a piece, by each way to it.
+pub fn decoded(body: Body<'_>) -> Vec<u8> {
     let mut appended = Vec::new();
     body.append_to(&mut appended);
     let lent: Vec<&[u8]> = body.slices().collect();
@@ -146,7 +148,7 @@ fn decoded(body: Body<'_>) -> Vec<u8> {
 }
 
 /// Scans `wire` as it grows to each of `cuts` and then to all of it.
-fn scanned(wire: &[u8], cuts: &[usize], ends: LineEnds) -> Told {
+pub fn scanned(wire: &[u8], cuts: &[usize], ends: LineEnds) -> Told {
     let mut told = Told::default();
     let mut scanner = Scanner::new(ends);
     let mut from = 0;
@@ -191,7 +193,8 @@ pub fn check_in(wire: &[u8], cuts: &[usize], ends: LineEnds) {
     );
 }
 
-fn stuffed(message: &[u8], cuts: &[usize], ends: LineEnds) -> Option<Vec<u8>> {
+/// A message stuffed, by both ways.
+pub fn stuffed(message: &[u8], cuts: &[usize], ends: LineEnds) -> Option<Vec<u8>> {
     let (mut appender, mut lender) = (Stuffer::new(ends), Stuffer::new(ends));
     let mut output = BytesMut::new();
     let mut lent = Vec::new();

@@ -43,8 +43,10 @@ pub fn config(script: &Script<'_>) -> Arc<Config> {
         config.line_ends = if script.has(b'j') { LineEnds::Reject } else { LineEnds::Keep };
     }
     if script.has(b'k') {
-        let limits = &mut config.limits;
-        (limits.reply_line, limits.reply, limits.flight_replies, limits.flight) = (64, 192, 3, 48);
+        (config.limits.flight_replies, config.limits.flight) = (3, 48);
+    }
+    if script.has(b'K') {
+        (config.limits.reply_line, config.limits.reply) = (64, 192);
     }
     Arc::new(config)
 }

@@ -90,8 +90,9 @@ impl<'i> Near<'i> {
         }
     }
 
-    const fn damaged(&self) -> bool {
-        !self.script.damage.is_empty()
+    /// Also where the client takes no reply of a reasonable length.
+    fn damaged(&self) -> bool {
+        !self.script.damage.is_empty() || self.script.has(b'K')
     }
 
     fn open(&mut self) -> bool {

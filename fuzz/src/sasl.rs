@@ -128,7 +128,8 @@ pub fn right(mechanism: Mechanism) -> &'static str {
     }
 }
 
-fn binding(mechanism: Mechanism) -> ChannelBinding<'static> {
+/// What it is bound to.
+pub fn binding(mechanism: Mechanism) -> ChannelBinding<'static> {
     if mechanism.binds() { ChannelBinding::Exporter(&CHANNEL) } else { ChannelBinding::None }
 }
 

@@ -69,7 +69,8 @@ pub fn address(input: &[u8]) {
     }
 }
 
-/// A mailbox is its parts, and theirs is the least quoting.
+/// A mailbox is its parts, and theirs is the least quoting. Longer ones than RFC 5321, 4.5.3.1.1 has are taken, and none
+/// is made; nor is `""@b`, which nobody means by an empty local part.
 fn whole(mailbox: &Mailbox<'_>) {
     assert_eq!(Mailbox::parse(mailbox.as_str()).as_ref(), Ok(mailbox));
     match Mailbox::new(&mailbox.local_part(), &mailbox.domain()) {
@@ -77,7 +78,7 @@ fn whole(mailbox: &Mailbox<'_>) {
             assert_eq!(&rebuilt, mailbox);
             assert!(rebuilt.as_str().len() <= mailbox.as_str().len(), "{rebuilt} for {mailbox}");
         }
-        Err(error) => panic!("{mailbox}: {error}"),
+        Err(error) => assert!(matches!(mailbox.local_part_raw().len(), 2 | 65..), "{mailbox}: {error}"),
     }
     if let Ok(orcpt) = Orcpt::new(mailbox) {
         assert_eq!(Orcpt::parse(orcpt.as_str()).as_ref(), Ok(&orcpt));

@@ -10,7 +10,9 @@ mod vectors;
 use smtp_proto::auth::server::{Claim, Next, Secret};
 use smtp_proto::auth::{Credentials, Error, Mechanism, client, server};
 
-use crate::fuzz::sasl::{CHANNEL, PASSWORD, TOKEN, USER, binding, credentials, new_client, new_server, right, supported};
+use crate::fuzz::sasl::{
+    CHANNEL, PASSWORD, TOKEN, USER, binding, credentials, new_client, new_server, right, supported,
+};
 
 /// How a whole AUTH command ended.
 #[derive(Debug, PartialEq, Eq)]

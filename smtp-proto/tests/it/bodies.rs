@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 use smtp_proto::dot::{Body, Flaws, LineEnds, Scan, Scanner, Stuffer, Surveyor, survey};
 
-use crate::fuzz::bodies::{POLICIES, check_in, check_out, check_survey};
+use crate::fuzz::bodies::{POLICIES, check_in, check_out, check_survey, decoded, scanned, stuffed};
 
 /// Octets with a liking for what matters, long clean text between, and blocks of any length around powers of two.
 fn octets() -> impl Strategy<Value = Vec<u8>> {

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use smtp_proto::auth::server::{Next, Secret};
 use smtp_proto::auth::{Base64, Error, MESSAGE_LIMIT, Mechanism, MechanismName};
 
-use crate::fuzz::sasl::{Call, check_client, check_server};
 use super::{credentials, new_client, new_server, right, supported};
+use crate::fuzz::sasl::{Call, check_client, check_server};
 
 fn mechanism() -> impl Strategy<Value = Mechanism> {
     proptest::sample::select(supported().collect::<Vec<_>>())
