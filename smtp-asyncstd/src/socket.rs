@@ -96,7 +96,9 @@ where
                         done => return done,
                     }
                 }
-                self.stream.readable().await?;
+                // Not `readable()`, which forgets what it has seen when dropped: a read dropped again and again would
+                // never find anything.
+                poll_fn(|context| self.stream.poll_readable(context)).await?;
                 made = make_room(buf);
             }
         })
@@ -107,9 +109,10 @@ where
         within(self.opened, until, async {
             loop {
                 match self.stream.get_ref().write_vectored(bufs) {
-                    Err(error) if is_passing(&error) => self.stream.writable().await?,
+                    Err(error) if is_passing(&error) => {}
                     done => return done,
                 }
+                poll_fn(|context| self.stream.poll_writable(context)).await?;
             }
         })
         .await

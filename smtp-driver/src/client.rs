@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use smtp_proto::auth::NONCE_LEN;
 use smtp_proto::client::{Client, Config};
 use smtp_proto::command::Command;
@@ -104,17 +105,28 @@ impl<I: Io> Connection<I> {
         if self.pump.link.is_tls() {
             self.shake_hands(open).await?;
         }
+        while self.drive(|client, now, input, output| open.poll(client, now, input, output)).await? == Want::StartTls
+        {
+            self.start_tls(open, security).await?;
+        }
+        Ok(())
+    }
+
+    /// Polls a conversation until it wants something else than octets to flow.
+    async fn drive<E: Into<Error>>(
+        &mut self,
+        mut poll: impl FnMut(&mut Client, Duration, &mut &[u8], &mut BytesMut) -> Result<Want, E> + Send,
+    ) -> Result<Want, Error> {
         loop {
             let now = self.pump.io.age();
             let (input, output) = self.pump.link.split();
             let mut rest = input;
-            let want = open.poll(&mut self.client, now, &mut rest, output);
-            self.consumed(rest.len());
-            match want? {
+            let want = poll(&mut self.client, now, &mut rest, output);
+            let rest = rest.len();
+            self.consumed(rest);
+            match want.map_err(Into::into)? {
                 Want::Io(until) => self.turn(until).await?,
-                Want::StartTls => self.start_tls(open, security).await?,
-                Want::Body | Want::Done => return Ok(()),
-                _ => return Err(NotNow::NothingOwed.into()),
+                want => return Ok(want),
             }
         }
     }
@@ -294,24 +306,16 @@ impl<I: Io> Connection<I> {
     /// output for the next write.
     async fn transfer(&mut self, delivery: &mut Delivery<'_>, message: &mut impl Message) -> Result<(), Error> {
         while !delivery.is_ended() {
-            let now = self.pump.io.age();
-            let (input, output) = self.pump.link.split();
-            let mut rest = input;
-            let want = delivery.poll(&mut self.client, now, &mut rest, output);
-            self.consumed(rest.len());
-            match want? {
-                Want::Io(until) => self.turn(until).await?,
-                Want::Body => {
-                    let piece = match message.next().await {
-                        Ok(piece) => piece,
-                        Err(error) => {
-                            delivery.abandon(&mut self.client);
-                            return Err(Error::new(error, Stage::Body));
-                        }
-                    };
-                    self.give(delivery, piece.octets, piece.last).await?;
+            let want = self.drive(|client, now, input, output| delivery.poll(client, now, input, output)).await?;
+            if want != Want::Body {
+                break;
+            }
+            match message.next().await {
+                Ok(piece) => self.give(delivery, piece.octets, piece.last).await?,
+                Err(error) => {
+                    delivery.abandon(&mut self.client);
+                    return Err(Error::new(error, Stage::Body));
                 }
-                _ => return Ok(()),
             }
         }
         Ok(())
@@ -319,17 +323,7 @@ impl<I: Io> Connection<I> {
 
     /// Waits for the last replies.
     async fn settle(&mut self, delivery: &mut Delivery<'_>) -> Result<(), Error> {
-        loop {
-            let now = self.pump.io.age();
-            let (input, output) = self.pump.link.split();
-            let mut rest = input;
-            let want = delivery.poll(&mut self.client, now, &mut rest, output);
-            self.consumed(rest.len());
-            match want? {
-                Want::Io(until) => self.turn(until).await?,
-                _ => return Ok(()),
-            }
-        }
+        self.drive(|client, now, input, output| delivery.poll(client, now, input, output)).await.map(drop)
     }
 
     /// One piece of a message: long ones are lent to the transport, what is short, or ends the message, is appended.
@@ -414,27 +408,13 @@ impl<I: Io> Connection<I> {
     pub async fn command(&mut self, command: Command<'_>) -> Result<Reply<'static>, Error> {
         self.enter()?;
         let mut call = Call::new(command);
-        let called = self.drive_call(&mut call).await;
+        let called = self.drive(|client, now, input, output| call.poll(client, now, input, output)).await;
         if let Err(error) = called {
             self.client.abandon();
             return Err(error.with_last_words(&self.said));
         }
         self.out_of_step = false;
         call.into_reply().ok_or_else(|| NotNow::NothingOwed.into())
-    }
-
-    async fn drive_call(&mut self, call: &mut Call<'_>) -> Result<(), Error> {
-        loop {
-            let now = self.pump.io.age();
-            let (input, output) = self.pump.link.split();
-            let mut rest = input;
-            let want = call.poll(&mut self.client, now, &mut rest, output);
-            self.consumed(rest.len());
-            match want? {
-                Want::Io(until) => self.turn(until).await?,
-                _ => return Ok(()),
-            }
-        }
     }
 
     /// NOOP: whether the server is still there.
@@ -454,7 +434,7 @@ impl<I: Io> Connection<I> {
     async fn leave(&mut self) {
         if self.is_usable() {
             let mut call = Call::quit();
-            let _ = self.drive_call(&mut call).await;
+            let _ = self.drive(|client, now, input, output| call.poll(client, now, input, output)).await;
         }
         let until = Some(self.pump.io.age().saturating_add(self.client.config().timeouts.quit));
         self.pump.close(until).await;

@@ -13,6 +13,8 @@ use smtp_proto::reply::Reply;
 use smtp_proto::server::Server;
 use smtp_proto::status::{Code, Enhanced};
 
+use crate::Error;
+
 /// The reply that takes a command or a message.
 pub const OK: Reply<'static> = Reply::fixed(Code::OK, None, "ok");
 
@@ -132,5 +134,10 @@ pub trait Handler: Send {
     fn other(&mut self, verb: &str, args: &str) -> impl Future<Output = Option<Reply<'static>>> + Send {
         let _ = (verb, args);
         ready(None)
+    }
+
+    /// The connection has ended: how, for a log.
+    fn ended(&mut self, how: Result<(), Error>) {
+        drop(how);
     }
 }

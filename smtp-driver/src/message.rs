@@ -1,6 +1,7 @@
 use std::future::{Future, ready};
 use std::io;
 
+use bytes::BytesMut;
 use smtp_proto::session::Content;
 
 /// A piece of a message.
@@ -36,5 +37,43 @@ impl<T: AsRef<[u8]> + Send> Message for T {
 
     fn next(&mut self) -> impl Future<Output = io::Result<Piece<'_>>> + Send {
         ready(Ok(Piece { octets: (*self).as_ref(), last: true }))
+    }
+}
+
+/// Octets that are read as they are needed: a runtime's reader, wrapped by its adapter.
+pub trait Source: Send {
+    /// Appends what can be read at once, waiting for at least one octet. 0 is the end.
+    ///
+    /// # Errors
+    ///
+    /// The reader's.
+    fn read(&mut self, buffer: &mut BytesMut) -> impl Future<Output = io::Result<usize>> + Send;
+}
+
+/// A message that is read as it is sent, through one buffer of 64 KiB whatever its size.
+#[derive(Debug)]
+pub struct Stream<S> {
+    source: S,
+    content: Content,
+    buffer: BytesMut,
+}
+
+impl<S> Stream<S> {
+    /// Reads from `source` what `content` describes; [`Content::unknown`] says that it is 8-bit text of any size.
+    pub fn new(source: S, content: Content) -> Self {
+        Self { source, content, buffer: BytesMut::new() }
+    }
+}
+
+impl<S: Source> Message for Stream<S> {
+    fn content(&self) -> Content {
+        self.content
+    }
+
+    async fn next(&mut self) -> io::Result<Piece<'_>> {
+        self.buffer.clear();
+        self.buffer.reserve(64 * 1024);
+        let last = self.source.read(&mut self.buffer).await? == 0;
+        Ok(Piece { octets: &self.buffer, last })
     }
 }

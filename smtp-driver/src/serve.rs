@@ -1,17 +1,95 @@
 //! A handler's connection, from the greeting to the end.
 
 use std::io;
+use std::sync::Arc;
 
 use smtp_proto::auth::server::{Exchange, Next, Offer};
 use smtp_proto::auth::{ChannelBinding, Mechanism, NONCE_LEN};
 use smtp_proto::reply::Reply;
-use smtp_proto::server::Event;
+use smtp_proto::server::{Config, Event};
 use smtp_proto::stage::{Protocol, Stage};
 
 use crate::handler::Peer;
 use crate::pump::attend;
-use crate::server::Connection;
-use crate::{Error, Handler, Io};
+use crate::server::{Connection, Security};
+use crate::{Error, Handler, Io, Listener, Shutdown, accept_loop};
+
+/// What a server is, for every connection that it accepts.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Service {
+    /// Name, capabilities, limits, policies.
+    pub config: Arc<Config>,
+    /// How connections are secured.
+    pub security: Security,
+    /// Connections served at once; the others wait in the system's backlog. Precedents: 100, 1,000, no limit.
+    pub max_connections: usize,
+}
+
+impl Service {
+    /// A service in the clear, for at most 1,000 connections at once.
+    #[must_use]
+    pub const fn new(config: Arc<Config>) -> Self {
+        Self { config, security: Security::Plain, max_connections: 1000 }
+    }
+
+    /// Offers STARTTLS.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn with_starttls(mut self, tls: Arc<rustls::ServerConfig>) -> Self {
+        self.config = Arc::new(Config::clone(&self.config).with_starttls());
+        self.security = Security::StartTls(tls);
+        self
+    }
+
+    /// Speaks TLS from the first octet.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn with_implicit_tls(mut self, tls: Arc<rustls::ServerConfig>) -> Self {
+        self.security = Security::Implicit(tls);
+        self
+    }
+
+    /// Serves so many connections at once.
+    #[must_use]
+    pub const fn with_max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
+        self
+    }
+}
+
+/// Accepts connections and serves each with a handler of its own, until `shutdown` begins and all have ended.
+///
+/// At the shutdown, connections between two messages are closed with a 421 at once, the others when their message was
+/// answered.
+///
+/// # Errors
+///
+/// As [`accept_loop`](crate::accept_loop): when no connection can come any more.
+pub async fn serve<L, H>(
+    listener: L,
+    service: Service,
+    shutdown: &Shutdown,
+    handler: impl Fn() -> H,
+) -> io::Result<()>
+where
+    L: Listener,
+    H: Handler + 'static,
+{
+    let run = |io| {
+        let mut handler = handler();
+        let Service { config, security, .. } = service.clone();
+        let shutdown = shutdown.clone();
+        async move {
+            let ended = match Connection::new(io, config, security, shutdown) {
+                Ok(mut connection) => connection.serve(&mut handler).await,
+                Err(error) => Err(error),
+            };
+            handler.ended(ended);
+        }
+    };
+    accept_loop(listener, service.max_connections, shutdown, run).await
+}
 
 /// What a handler said about the message in hand.
 #[derive(Default)]

@@ -175,7 +175,7 @@ impl<I: Io> Connection<I> {
                 Ok(Step::Event(taken)) => return Ok(Some(taken)),
                 Ok(Step::AwaitingReply) => {
                     let (_, output) = self.pump.link.split();
-                    drop(Responder { server: &mut self.server, output });
+                    unanswered(&mut self.server, output);
                 }
                 Ok(Step::Flush(until)) => self.write(until).await?,
                 Ok(Step::NeedInput(until)) => {
@@ -214,8 +214,6 @@ impl<I: Io> Connection<I> {
             Some(self.pump.read(until).await)
         };
         match read {
-            // A transport whose reads can't be raced is woken by an end that the client did not make.
-            Some(Ok(0)) if self.shutdown.has_begun() && idle => Ok(true),
             None => Ok(true),
             Some(Ok(0)) => {
                 self.server.eof()?;
@@ -333,14 +331,16 @@ impl Responder<'_> {
 
 impl Drop for Responder<'_> {
     fn drop(&mut self) {
-        const UNANSWERED: Reply<'_> =
-            Reply::fixed(Code::LOCAL_ERROR, Some(Enhanced::fixed(4, 3, 0)), "not served just now");
-        while self.server.owed() > 0 {
-            if self.server.reply(&UNANSWERED, self.output).is_err() {
-                return;
-            }
-        }
+        unanswered(self.server, self.output);
     }
+}
+
+/// Answers everything that is owed, for whoever did not.
+pub(crate) fn unanswered(server: &mut Server, output: &mut BytesMut) {
+    const UNANSWERED: Reply<'_> =
+        Reply::fixed(Code::LOCAL_ERROR, Some(Enhanced::fixed(4, 3, 0)), "not served just now");
+    // A temporary refusal answers everything.
+    while server.owed() > 0 && server.reply(&UNANSWERED, output).is_ok() {}
 }
 
 #[cfg(feature = "rustls")]

@@ -186,6 +186,12 @@ impl Exchange {
         Ok(Self { mechanism, state })
     }
 
+    /// The mechanism.
+    #[must_use]
+    pub const fn mechanism(&self) -> Mechanism {
+        self.mechanism
+    }
+
     /// Begins, with the decoded initial response if there was one.
     pub fn start(&mut self, initial: Option<&[u8]>) -> Next {
         if !matches!(self.state, State::Start | State::Cram { .. } | State::Scram(_)) {

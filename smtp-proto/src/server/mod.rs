@@ -606,6 +606,12 @@ impl Server {
         self.write(reply, output);
     }
 
+    /// Writes the last words of a session that a [`Violation`] ended: its [`reply`](Violation::reply), with the server's
+    /// name in front of a 421.
+    pub fn write_last(&self, reply: &Reply<'_>, output: &mut BytesMut) {
+        self.write(reply, output);
+    }
+
     /// Writes a reply that needs nothing added but the name in front of 221 and 421, and of the greeting.
     fn write(&self, reply: &Reply<'_>, output: &mut BytesMut) {
         let utf8 = self.state.transaction.as_ref().is_some_and(|t| t.declared.smtputf8);
