@@ -76,7 +76,8 @@ impl<I: Io> Connection<I> {
         config: Arc<Config>,
     ) -> Result<Self, Error> {
         let mut nonce = [0; NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(|error| Error::new(std::io::Error::from(error), Stage::Connect))?;
+        getrandom::fill(&mut nonce)
+            .map_err(|error| Error::new(std::io::Error::from(error), Stage::Connect))?;
         let link = match security {
             Security::Plain => Link::plain(),
             #[cfg(feature = "rustls")]
@@ -105,7 +106,8 @@ impl<I: Io> Connection<I> {
         if self.pump.link.is_tls() {
             self.shake_hands(open).await?;
         }
-        while self.drive(|client, now, input, output| open.poll(client, now, input, output)).await? == Want::StartTls
+        while self.drive(|client, now, input, output| open.poll(client, now, input, output)).await?
+            == Want::StartTls
         {
             self.start_tls(open, security).await?;
         }
@@ -304,9 +306,14 @@ impl<I: Io> Connection<I> {
 
     /// Envelope and message, up to where only the last replies are missing. Those octets that fit are left in the
     /// output for the next write.
-    async fn transfer(&mut self, delivery: &mut Delivery<'_>, message: &mut impl Message) -> Result<(), Error> {
+    async fn transfer(
+        &mut self,
+        delivery: &mut Delivery<'_>,
+        message: &mut impl Message,
+    ) -> Result<(), Error> {
         while !delivery.is_ended() {
-            let want = self.drive(|client, now, input, output| delivery.poll(client, now, input, output)).await?;
+            let want =
+                self.drive(|client, now, input, output| delivery.poll(client, now, input, output)).await?;
             if want != Want::Body {
                 break;
             }

@@ -4,8 +4,8 @@ use std::future::{Future, ready};
 use std::net::SocketAddr;
 
 use smtp_proto::address::Domain;
-use smtp_proto::auth::server::{Claim, Secret};
 use smtp_proto::auth::Mechanism;
+use smtp_proto::auth::server::{Claim, Secret};
 use smtp_proto::command::{Attributes, Mail, Rcpt, Verb};
 use smtp_proto::dot::Body;
 use smtp_proto::extension::Capabilities;

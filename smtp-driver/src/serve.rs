@@ -220,7 +220,8 @@ impl<I: Io> Connection<I> {
                 let Some(mut begun) = exchange.take() else { return Ok(accept(server, out.output())) };
                 let next = begun.respond(&text.decode());
                 let mechanism = begun.mechanism();
-                let verdict = attend(authenticate(handler, &mut begun, next, mechanism), io, out, until).await?;
+                let verdict =
+                    attend(authenticate(handler, &mut begun, next, mechanism), io, out, until).await?;
                 *exchange = Some(begun);
                 return Ok(conclude(verdict, exchange, server, out.output()));
             }

@@ -78,7 +78,15 @@ impl<I: Io> Connection<I> {
             _ => Link::plain(),
         };
         let server = Server::new(config);
-        Ok(Self { pump: Pump { io, link }, server, security, shutdown, lent: 0, greeted: false, ended: false })
+        Ok(Self {
+            pump: Pump { io, link },
+            server,
+            security,
+            shutdown,
+            lent: 0,
+            greeted: false,
+            ended: false,
+        })
     }
 
     /// The machine: who is logged in, whether TLS is on, what is offered.

@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use crate::address::{ForwardPath, ReversePath};
+use crate::address::{self, ForwardPath, Mailbox, ReversePath};
 use crate::dot::{Flaws, survey};
 use crate::extension::{Capabilities, Extension};
 use crate::param::{BodyType, Param, Params};
@@ -37,9 +37,52 @@ impl<'a> Envelope<'a> {
         Self { from: from.into(), params: Params::default(), to }
     }
 
+    /// An envelope of addresses as people write them: `ann@example.org`, with or without angle brackets. An empty
+    /// sender is the null reverse-path, and `postmaster` needs no domain.
+    ///
+    /// ```
+    /// use smtp_proto::session::Envelope;
+    ///
+    /// let envelope = Envelope::parse("ann@example.org", ["ben@example.net", "<cat@example.com>"])?;
+    /// assert_eq!(envelope.to[1].path.as_str(), "cat@example.com");
+    /// # Ok::<(), smtp_proto::address::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The first address that is none.
+    pub fn parse(from: &'a str, to: impl IntoIterator<Item = &'a str>) -> Result<Self, address::Error> {
+        let from = match bare(from) {
+            "" => ReversePath::Null,
+            from => ReversePath::Mailbox(Mailbox::parse(from)?),
+        };
+        let to = to.into_iter().map(|to| match bare(to) {
+            to if to.eq_ignore_ascii_case("postmaster") => Ok(ForwardPath::Postmaster.into()),
+            to => Ok(ForwardPath::Mailbox(Mailbox::parse(to)?).into()),
+        });
+        Ok(Self { from, params: Params::default(), to: to.collect::<Result<_, address::Error>>()? })
+    }
+
+    /// The same, borrowing from nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Envelope<'static> {
+        let to = self.to.into_iter();
+        let owned =
+            |to: Recipient<'_>| Recipient { path: to.path.into_owned(), params: to.params.into_owned() };
+        Envelope {
+            from: self.from.into_owned(),
+            params: self.params.into_owned(),
+            to: to.map(owned).collect(),
+        }
+    }
+
     fn is_ascii(&self) -> bool {
         self.from.is_ascii() && self.to.iter().all(|to| to.path.is_ascii())
     }
+}
+
+fn bare(address: &str) -> &str {
+    address.strip_prefix('<').and_then(|address| address.strip_suffix('>')).unwrap_or(address)
 }
 
 impl<'a, P: Into<ForwardPath<'a>>> From<P> for Recipient<'a> {
