@@ -230,8 +230,14 @@ impl State {
 
     pub(super) const fn mail_accepted(&mut self, declared: Declared) {
         self.mails += 1;
-        self.transaction =
-            Some(Transaction { declared, recipients: 0, chunked: false, failed: false, received: 0, survey: Surveyor::new() });
+        self.transaction = Some(Transaction {
+            declared,
+            recipients: 0,
+            chunked: false,
+            failed: false,
+            received: 0,
+            survey: Surveyor::new(),
+        });
     }
 
     pub(super) const fn rcpt_accepted(&mut self) {
