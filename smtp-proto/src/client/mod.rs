@@ -24,7 +24,7 @@ pub use config::Config;
 pub use event::{Answer, Step, Taken};
 
 use crate::address::{Domain, ForwardPath, ReversePath};
-use crate::auth::{Base64, Mechanism};
+use crate::auth::{Base64, MechanismName};
 use crate::command::{Attributes, Command, Mail, Rcpt, Text};
 use crate::dot::{Segments, Stuffer};
 use crate::error::{NotNow, Violation};
@@ -354,9 +354,9 @@ impl Client {
     /// # Errors
     ///
     /// [`NotNow`] while anything is in flight, within a transaction, if logged in already, or if it was not offered.
-    pub fn auth(
+    pub fn auth<'m>(
         &mut self,
-        mechanism: Mechanism,
+        mechanism: impl Into<MechanismName<'m>>,
         initial: Option<&[u8]>,
         output: &mut BytesMut,
     ) -> Result<(), NotNow> {
