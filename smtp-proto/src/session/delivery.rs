@@ -44,6 +44,7 @@ pub struct Delivery<'m> {
     mail_refused: Option<Fate>,
     /// The end of the message was given out.
     ended: bool,
+    unsendable: Option<Unsendable>,
     report: Report,
 }
 
@@ -84,18 +85,26 @@ impl<'m> Delivery<'m> {
             accepted: 0,
             mail_refused: None,
             ended: false,
+            unsendable: None,
             report: Report::new(envelope.to.len()),
         };
         match envelope.negotiate(content, capabilities) {
             Ok(params) => delivery.params = params,
-            Err(why) => delivery.unsendable(why),
+            Err(why) => delivery.give_up(why),
         }
         delivery
     }
 
-    fn unsendable(&mut self, why: Unsendable) {
+    fn give_up(&mut self, why: Unsendable) {
+        self.unsendable = Some(why);
         self.report.settle(Fate::NotSent(NotSent::Unsendable(why)));
         self.next = Next::Nothing;
+    }
+
+    /// Why this server cannot take the message as it is, if that is so. Nothing was sent then, nor will be.
+    #[must_use]
+    pub const fn unsendable(&self) -> Option<Unsendable> {
+        self.unsendable
     }
 
     /// What became of the message so far.
@@ -104,9 +113,12 @@ impl<'m> Delivery<'m> {
         &self.report
     }
 
-    /// What became of the message.
+    /// What became of the message. Whoever awaits the reply to its end does so in vain: it is not known.
     #[must_use]
-    pub fn into_report(self) -> Report {
+    pub fn into_report(mut self) -> Report {
+        if self.ended {
+            self.report.settle(Fate::Unknown);
+        }
         self.report
     }
 
@@ -163,7 +175,7 @@ impl<'m> Delivery<'m> {
     ///
     /// # Errors
     ///
-    /// A [`Violation`] of the server's: the connection is lost, so say [`lost`](Self::lost).
+    /// A [`Violation`] of the server's: the connection is lost, and what became of the message is settled.
     pub fn poll(
         &mut self,
         client: &mut Client,
@@ -174,20 +186,30 @@ impl<'m> Delivery<'m> {
         loop {
             // A closed connection says so below.
             let _ = self.begin(client, output);
-            if self.next == Next::Body {
-                return Ok(Want::Body);
-            }
             if self.next == Next::Nothing {
                 return Ok(Want::Done);
             }
-            match client.poll(now, input)? {
+            // A server that speaks while it is sent the message says why it leaves, or refuses a chunk.
+            if self.next == Next::Body && input.is_empty() && self.takes_more(client) {
+                return Ok(Want::Body);
+            }
+            let step = client.poll(now, input).inspect_err(|violation| self.lost(violation.stage()))?;
+            match step {
                 Step::Event(answer) => self.answered(&answer, client, output),
                 Step::Unsolicited(answer) => self.last_words(&answer),
+                Step::NeedInput(_) if self.next == Next::Body && self.takes_more(client) => {
+                    return Ok(Want::Body);
+                }
                 Step::NeedInput(until) => return Ok(Want::Io(until)),
                 Step::Closed => self.lost(client.stage()),
                 Step::Idle | Step::StartTls => self.lost(Stage::Idle),
             }
         }
+    }
+
+    /// Whether a piece may be sent: a chunk waits where its command has to.
+    fn takes_more(&self, client: &Client) -> bool {
+        client.in_body() || (self.transfer != Transfer::Data && client.can_send())
     }
 
     /// A piece of the message, cut anywhere, and whether it is the last one. Appended to `output`: write it once enough
