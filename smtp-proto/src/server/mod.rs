@@ -596,7 +596,7 @@ impl Server {
         reply: &Reply<'static>,
         output: &mut BytesMut,
     ) -> Result<Step<(Taken, Event<'b>)>, Violation> {
-        self.errors += 1;
+        self.errors = self.errors.saturating_add(1);
         if self.errors > self.config.limits.errors {
             return Err(self.fail(Violation::TooManyErrors));
         }
@@ -623,8 +623,8 @@ impl Server {
     fn count(&mut self, owed: &Owed, code: Code, output: &mut BytesMut) {
         let refused = code.class() == Class::Permanent;
         match owed {
-            Owed::Unknown { .. } if refused => self.errors += 1,
-            Owed::Auth if refused => self.auth_failures += 1,
+            Owed::Unknown { .. } if refused => self.errors = self.errors.saturating_add(1),
+            Owed::Auth if refused => self.auth_failures = self.auth_failures.saturating_add(1),
             _ => return,
         }
         let limits = &self.config.limits;

@@ -36,6 +36,17 @@ fn by_the_machine() {
     assert_eq!((stored, dropped), (None, Some(Refusal::TooBig)));
 }
 
+/// A CR that is a message's last octet has no LF to come.
+#[test]
+fn a_bare_cr_at_the_end_of_chunks() {
+    let mut server = greeted(config());
+    let input = b"MAIL FROM:<>\r\nRCPT TO:<a@x>\r\nBDAT 3\r\nhi\rBDAT 0 LAST\r\nNOOP\r\n";
+    let said = serve(&mut server, input, |_, event, _| assert!(!matches!(event, Event::MessageEnd { .. })));
+    assert_eq!(codes(&said), [250, 250, 250, 550, 250]);
+    let input = b"MAIL FROM:<> BODY=BINARYMIME\r\nRCPT TO:<a@x>\r\nBDAT 3 LAST\r\nhi\r";
+    assert_eq!(codes(&serve(&mut server, input, |_, _, _| {})), [250, 250, 250]);
+}
+
 /// What goes on beyond the cap is not drained for ever.
 #[test]
 fn by_the_machine_beyond_the_cap() {
