@@ -341,6 +341,10 @@ impl<'m> Delivery<'m> {
             Stage::Data | Stage::Chunk => {
                 let fate = self.report.keep(stage, reply);
                 self.settle(fate);
+                // Chunks behind the refused one are in flight: their replies are this message's, too.
+                if matches!(client.stage(), Stage::Chunk | Stage::LastChunk) {
+                    self.next = Next::Replies;
+                }
             }
             Stage::EndOfData | Stage::LastChunk => self.message_answered(answer, client),
             // A RSET ahead of the MAIL.

@@ -228,6 +228,25 @@ fn a_refused_chunk() {
     assert!(client.needs_reset() && client.can_send());
 }
 
+/// The replies to chunks that were in flight behind the refused one belong to that message, not to the next.
+#[test]
+fn refused_chunks_in_flight() {
+    let mut client = connected(client::Config::default(), &["PIPELINING", "CHUNKING"]);
+    let envelope = to(&["a@x.example"]);
+    let mut delivery = Delivery::new(&envelope, &Content::of(MESSAGE), Transfer::Chunks, &client);
+    let pieces: Vec<&[u8]> = MESSAGE.chunks(5).collect();
+    let replies = ["250 ok\r\n250 ok\r\n", "", "", "452 full\r\n", "503 no\r\n", "503 no\r\n"];
+    deliver(&mut client, &mut delivery, &pieces, &replies);
+    assert!(!client.is_waiting());
+    assert!(delivery.into_report().outcome(0).unwrap().to_string().contains("452 full"));
+
+    let mut next = Delivery::new(&envelope, &Content::of(MESSAGE), Transfer::Data, &client);
+    let replies = ["250 reset\r\n250 ok\r\n250 ok\r\n354 go\r\n", "250 taken\r\n"];
+    let writes = deliver(&mut client, &mut next, &[MESSAGE], &replies);
+    assert!(writes[0].starts_with("RSET\r\nMAIL "));
+    assert!(next.into_report().all_delivered());
+}
+
 /// What a server says in the midst of a message, before it hangs up, is the reason that the report gives.
 #[test]
 fn last_words() {
