@@ -1,11 +1,11 @@
 use core::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 
 use super::report::Fate;
 use super::{Content, Envelope, NotSent, Report, Unsendable, Want};
 use crate::client::{Answer, Client, Step};
-use crate::dot::Segments;
+use crate::dot::{Segments, Stuffer};
 use crate::error::{NotNow, Violation};
 use crate::extension::Extension;
 use crate::param::{BodyType, Params};
@@ -36,6 +36,8 @@ pub struct Delivery<'m> {
     envelope: &'m Envelope<'m>,
     params: Params<'static>,
     transfer: Transfer,
+    /// Sees to the line ends of what goes in chunks; BINARYMIME has none.
+    lines: Option<Stuffer>,
     next: Next,
     /// Recipients whose RCPT was answered.
     answered: usize,
@@ -80,6 +82,7 @@ impl<'m> Delivery<'m> {
             envelope,
             params: Params::default(),
             transfer,
+            lines: (!binary).then(|| Stuffer::of_chunks(client.config().line_ends)),
             next: Next::Mail,
             answered: 0,
             accepted: 0,
@@ -226,8 +229,17 @@ impl<'m> Delivery<'m> {
         client: &mut Client,
         output: &mut BytesMut,
     ) -> Result<(), NotNow> {
-        self.open_chunk(piece.len(), last, client, output)?;
-        let sent = if client.in_body() { client.body(piece, output) } else { Ok(()) };
+        if self.next != Next::Body {
+            return Err(NotNow::NotInBody);
+        }
+        let sent = match self.transfer {
+            Transfer::Data => client.body(piece, output),
+            Transfer::Chunks | Transfer::ChunksInFlight => {
+                self.chunk(piece, last, client, output).map(|(segments, end)| {
+                    segments.chain([end]).for_each(|segment| output.put_slice(segment));
+                })
+            }
+        };
         self.close_piece(sent, last, client, output)
     }
 
@@ -243,29 +255,52 @@ impl<'m> Delivery<'m> {
         client: &mut Client,
         output: &mut BytesMut,
     ) -> Result<Segments<'c>, NotNow> {
-        self.open_chunk(piece.len(), false, client, output)?;
-        let segments = client.segments(piece)?;
-        if segments.refused().is_empty() {
-            return Ok(segments);
-        }
-        self.close_piece(Err(NotNow::Unsendable), false, client, output)?;
-        Err(NotNow::Unsendable)
-    }
-
-    fn open_chunk(
-        &mut self,
-        len: usize,
-        last: bool,
-        client: &mut Client,
-        output: &mut BytesMut,
-    ) -> Result<(), NotNow> {
         if self.next != Next::Body {
             return Err(NotNow::NotInBody);
         }
-        if self.transfer == Transfer::Data || (len == 0 && !last) {
-            return Ok(());
+        let segments = match self.transfer {
+            Transfer::Data => client.segments(piece),
+            Transfer::Chunks | Transfer::ChunksInFlight => {
+                self.chunk(piece, false, client, output).map(|(segments, _)| segments)
+            }
+        };
+        let refused = segments.as_ref().is_ok_and(|segments| !segments.refused().is_empty());
+        let sent =
+            if refused { Err(NotNow::Unsendable) } else { segments.as_ref().map(drop).map_err(|e| *e) };
+        self.close_piece(sent, false, client, output)?;
+        segments
+    }
+
+    /// Announces a chunk, and gives out what is in it: the piece with its line ends seen to, and behind the last piece
+    /// what ends it.
+    fn chunk<'c>(
+        &mut self,
+        piece: &'c [u8],
+        last: bool,
+        client: &mut Client,
+        output: &mut BytesMut,
+    ) -> Result<(Segments<'c>, &'static [u8]), NotNow> {
+        let mut lines = self.lines;
+        let (segments, end) = match &mut lines {
+            None => (Segments::raw(piece), &b""[..]),
+            Some(lines) => {
+                let segments = lines.segments(piece);
+                let end = if last { lines.close() } else { Ok(&b""[..]) };
+                (segments, end.map_err(|_| NotNow::Unsendable)?)
+            }
+        };
+        if !segments.refused().is_empty() {
+            return Err(NotNow::Unsendable);
         }
-        client.chunk(len as u64, last, output)
+        let size = segments.clone().map(<[u8]>::len).sum::<usize>() + end.len();
+        if size > 0 || last {
+            client.chunk(size as u64, last, output)?;
+        }
+        if size > 0 {
+            client.fill_chunk(size as u64)?;
+        }
+        self.lines = lines;
+        Ok((segments, end))
     }
 
     fn close_piece(
@@ -279,10 +314,10 @@ impl<'m> Delivery<'m> {
             (Ok(()), Transfer::Data) if last => client.finish(output),
             (sent, _) => sent,
         };
-        if sent.is_err() {
+        if sent == Err(NotNow::Unsendable) {
             self.abandon(client);
-            return sent;
         }
+        sent?;
         if last {
             self.ended = true;
             self.next = Next::Replies;

@@ -215,6 +215,27 @@ fn chunk_by_chunk() {
     assert!(delivery.into_report().all_delivered());
 }
 
+/// Text that goes in chunks has its line ends seen to, as by DATA, wherever it is cut; dots are left alone.
+#[test]
+fn line_ends_in_chunks() {
+    let text = b"one\n.two\rthree\r\n\r";
+    for n in 1..text.len() {
+        let mut client = connected(client::Config::default(), &["PIPELINING", "CHUNKING"]);
+        let envelope = to(&["a@x.example"]);
+        let mut delivery = Delivery::new(&envelope, &Content::of(text), Transfer::Chunks, &client);
+        let pieces: Vec<&[u8]> = text.chunks(n).collect();
+        let writes = deliver(&mut client, &mut delivery, &pieces, &["250 ok\r\n250 ok\r\n"]);
+        let chunks: String = writes[1..].concat();
+        let (mut rest, mut content) = (&chunks[..], String::new());
+        while let Some((command, behind)) = rest.split_once("\r\n") {
+            let size: usize = command.split(' ').nth(1).unwrap().parse().unwrap();
+            content.push_str(&behind[..size]);
+            rest = &behind[size..];
+        }
+        assert_eq!(content, "one\r\n.two\r\nthree\r\n\r\n", "in pieces of {n}");
+    }
+}
+
 /// A refused chunk ends the message there and then, and RSET what it left behind.
 #[test]
 fn a_refused_chunk() {
