@@ -94,7 +94,17 @@ impl Server {
                 Scan::End { len } => self.message_end(receiving, len, output),
                 Scan::More => Ok(self.need_block(now)),
             },
-            Framing::Chunk { left: 0, last: true } => self.message_end(receiving, 0, output),
+            Framing::Chunk { left: 0, last: true } => {
+                // A CR as the very last octet is a bare one, and no octet behind it has shown that.
+                if let (Verdict::Open, Some(why)) =
+                    (receiving.verdict, self.refusal(receiving.size, self.surveyed()))
+                {
+                    receiving.verdict = Verdict::Refused(why);
+                    self.phase = Phase::Message(receiving);
+                    return Ok(found(0, Kind::Refused(why), Event::Refused(why)));
+                }
+                self.message_end(receiving, 0, output)
+            }
             Framing::Chunk { left: 0, last: false } => self.chunk_end(receiving, output),
             Framing::Chunk { .. } if input.is_empty() => Ok(self.need_block(now)),
             Framing::Chunk { left, .. } => {
@@ -105,6 +115,14 @@ impl Server {
                 let taken = Taken { len, kind: Kind::Raw };
                 self.lend(receiving, taken, Event::Body(Body::raw(octets)), len as u64, flaws)
             }
+        }
+    }
+
+    /// What is wrong with all the octets of a message in chunks.
+    fn surveyed(&self) -> Flaws {
+        match &self.state.transaction {
+            Some(t) if t.declared.body != BodyType::BinaryMime => t.survey.finish().flaws,
+            _ => Flaws::NONE,
         }
     }
 
