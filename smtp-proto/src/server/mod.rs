@@ -630,9 +630,7 @@ impl Server {
     /// RFC 5321, 4.2: the greeting, 221 and 421 start with the domain.
     fn write_named(&self, reply: &Reply<'_>, output: &mut BytesMut) {
         let domain = self.config.domain.as_str();
-        let first = reply.lines().next();
-        let named = first.is_some_and(|line| line.text.starts_with(domain.as_bytes()));
-        if named {
+        if reply.lines().next().is_some_and(|line| names(line.text, domain)) {
             return reply.write(false, output);
         }
         let text = alloc::format!("{domain} {}", reply.text());
@@ -654,7 +652,12 @@ impl Server {
         let text = text.lines().next().unwrap_or_default();
         let mechanisms = state::mechanisms(&self.state, &self.config, &self.capabilities);
         let listed = self.capabilities.clone().restricted_to(self.state.offered).with_mechanisms(mechanisms);
-        listed.write_ehlo(&alloc::format!("{} {text}", self.config.domain.as_str()), output);
+        let domain = self.config.domain.as_str();
+        if names(text.as_bytes(), domain) {
+            listed.write_ehlo(text, output);
+        } else {
+            listed.write_ehlo(&alloc::format!("{domain} {text}"), output);
+        }
     }
 }
 
@@ -757,6 +760,11 @@ impl<'b> Event<'b> {
             C::Other { verb, args } => Self::Unknown { verb, args },
         })
     }
+}
+
+/// Whether a reply's first line starts with the domain already.
+fn names(text: &[u8], domain: &str) -> bool {
+    matches!(text.strip_prefix(domain.as_bytes()), Some([] | [b' ', ..]))
 }
 
 fn found<'b>(len: usize, kind: Kind, event: Event<'b>) -> Step<(Taken, Event<'b>)> {
