@@ -1,5 +1,6 @@
 //! What smtp-proto promises, one module a promise.
 mod bodies;
+mod transcripts;
 
 mod link;
 #[cfg(feature = "rustls")]
