@@ -652,6 +652,11 @@ impl Server {
         let text = text.lines().next().unwrap_or_default();
         let mechanisms = state::mechanisms(&self.state, &self.config, &self.capabilities);
         let listed = self.capabilities.clone().restricted_to(self.state.offered).with_mechanisms(mechanisms);
+        // RFC 2033, 5: they are offered in any case.
+        let listed = match verb {
+            Verb::Lhlo => listed.with(Extension::Pipelining).with(Extension::EnhancedStatusCodes),
+            _ => listed,
+        };
         let domain = self.config.domain.as_str();
         if names(text.as_bytes(), domain) {
             listed.write_ehlo(text, output);
