@@ -301,12 +301,19 @@ impl Server {
         input: &'b [u8],
         output: &mut BytesMut,
     ) -> Result<Step<(Taken, Event<'b>)>, Violation> {
-        let line = match self.lines.next(input, self.config.limits.line) {
+        // RFC 4954, 4: the initial response may be as long as any other.
+        let auth = input.get(..AUTH.len()).is_some_and(|verb| verb.eq_ignore_ascii_case(AUTH));
+        let limits = &self.config.limits;
+        let (limit, too_long) = match auth {
+            true => (limits.line.max(limits.auth_line + AUTH_NAME), say::AUTH_LINE_TOO_LONG),
+            false => (limits.line, say::LINE_TOO_LONG),
+        };
+        let line = match self.lines.next(input, limit) {
             Ok(Some(line)) => line,
             Ok(None) => return Ok(self.need_input(now)),
             Err(_) => {
                 self.phase = Phase::SkipLine(0);
-                return self.reject(0, &say::LINE_TOO_LONG, output);
+                return self.reject(0, &too_long, output);
             }
         };
         self.deadline.clear();
@@ -665,6 +672,12 @@ impl Server {
         }
     }
 }
+
+/// The start of an AUTH command.
+const AUTH: &[u8] = b"AUTH ";
+
+/// Octets for `AUTH SCRAM-SHA-256-PLUS ` and some to spare.
+const AUTH_NAME: usize = 64;
 
 impl Owed {
     fn of(command: &Command<'_>) -> Self {
