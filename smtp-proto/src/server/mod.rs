@@ -327,6 +327,10 @@ impl Server {
         };
         let permitted = self.state.permit(&command, &self.config, &self.capabilities);
         if let Command::Bdat { size, last } = command {
+            // To a client that was not offered CHUNKING, this need not be a chunk's beginning.
+            if !self.state.may_chunk(&self.capabilities) {
+                return Err(self.fail(Violation::Undelimited));
+            }
             return self.chunk(Chunk { size, last, permitted, line: &line });
         }
         if let Err(refusal) = permitted {
