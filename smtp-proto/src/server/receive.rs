@@ -84,6 +84,9 @@ impl Server {
         input: &'b [u8],
         output: &mut BytesMut,
     ) -> Advance<'b> {
+        if !matches!(receiving.verdict, Verdict::Open) && receiving.size > self.drain_cap() {
+            return Err(self.fail(Violation::Undrainable));
+        }
         match &mut receiving.framing {
             Framing::Data(scanner) => match scanner.scan(input) {
                 Scan::Piece(piece) => {
@@ -131,9 +134,6 @@ impl Server {
                 }
             },
             Verdict::Refused(_) | Verdict::OutOfSequence => {
-                if receiving.size > self.drain_cap() {
-                    return Err(self.fail(Violation::Undrainable));
-                }
                 found(taken.len, Kind::Discarded, Event::Discarded)
             }
         };
