@@ -225,10 +225,15 @@ impl Server {
         for _ in 1..replies {
             self.write(&reply, output);
         }
+        // RFC 3030, 4.2: chunks behind a refused one were under way already, which is no error.
+        let under_way = self.state.transaction.as_ref().is_some_and(|t| t.failed);
         if last {
             self.state.transaction_over();
         } else {
             self.chunk_refused();
+        }
+        if under_way {
+            return Ok(self.answered(0, &reply, output));
         }
         self.reject(0, &reply, output)
     }
