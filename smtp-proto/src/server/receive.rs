@@ -176,7 +176,8 @@ impl Server {
             }
             Verdict::Refused(why) => {
                 self.chunk_refused();
-                Ok(self.answered(0, &refused(why), output))
+                let reply = self.refused(why, receiving.size);
+                Ok(self.answered(0, &reply, output))
             }
             Verdict::OutOfSequence => self.reject_bdat(false, output),
         }
@@ -198,10 +199,11 @@ impl Server {
             self.owed = Owed::Message { left: replies };
             return Ok(found(len, Kind::MessageEnd { replies }, Event::MessageEnd { replies }));
         };
+        let reply = self.refused(why, receiving.size);
         for _ in 1..replies {
-            self.write(&refused(why), output);
+            self.write(&reply, output);
         }
-        let step = self.answered(len, &refused(why), output);
+        let step = self.answered(len, &reply, output);
         self.state.transaction_over();
         Ok(step)
     }
@@ -245,6 +247,17 @@ impl Server {
         }
     }
 
+    /// What a refused message is answered at its end. Which of its faults was found first hangs on how it came in; this
+    /// does not.
+    fn refused(&self, why: Refusal, size: u64) -> Reply<'static> {
+        let too_big = self.capabilities.size().is_some_and(|limit| size > limit);
+        match why {
+            _ if too_big => say::TOO_BIG,
+            Refusal::TooBig => say::TOO_BIG,
+            _ => say::BAD_CONTENT,
+        }
+    }
+
     fn drain_cap(&self) -> u64 {
         self.capabilities.size().map_or(self.config.limits.drain, |size| size.saturating_add(size / 2))
     }
@@ -260,11 +273,4 @@ pub(super) struct Chunk<'a> {
     pub(super) last: bool,
     pub(super) permitted: Result<(), Reply<'static>>,
     pub(super) line: &'a crate::line::Found,
-}
-
-const fn refused(why: Refusal) -> Reply<'static> {
-    match why {
-        Refusal::TooBig => say::TOO_BIG,
-        _ => say::BAD_CONTENT,
-    }
 }
