@@ -294,7 +294,9 @@ proptest! {
         if let Ok(reply) = Reply::parse_lenient(&raw) {
             let output = written(&reply, utf8);
             prop_assert_eq!(Reply::parse(&output).map(|again| again.code()), Ok(reply.code()));
-            prop_assert!(!reply.with_status(Enhanced::fixed(2, 0, 0)).text().contains('\r'));
+            if let Some(status) = Enhanced::new(reply.class().digit(), 0, 0) {
+                prop_assert!(!reply.with_status(status).text().contains('\r'));
+            }
         }
     }
 }
