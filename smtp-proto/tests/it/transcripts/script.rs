@@ -107,17 +107,32 @@ impl Script {
         self.values(name).next().map(|value| value.parse().expect("a number"))
     }
 
-    /// What the client sends, between handshakes.
-    pub(crate) fn client_segments(&self) -> Vec<Vec<u8>> {
-        let mut segments = vec![Vec::new()];
+    /// What the client sends, parted where it has to wait, behind STARTTLS; and whether TLS comes ahead of each part.
+    pub(crate) fn client_segments(&self) -> Vec<(bool, Vec<u8>)> {
+        let mut segments = vec![(false, Vec::new())];
+        let mut waits = false;
         for line in &self.lines {
             match line {
-                Line::Client(octets) => segments.last_mut().expect("one").extend_from_slice(octets),
-                Line::Handshake => segments.push(Vec::new()),
+                Line::Client(octets) => {
+                    if waits {
+                        segments.push((false, Vec::new()));
+                    }
+                    segments.last_mut().expect("one").1.extend_from_slice(octets);
+                    waits = octets == b"STARTTLS\r\n";
+                }
+                Line::Handshake => {
+                    segments.push((true, Vec::new()));
+                    waits = false;
+                }
                 Line::Server(_) | Line::Event(_) => {}
             }
         }
         segments
+    }
+
+    /// All that the client sends.
+    pub(crate) fn client_octets(&self) -> Vec<u8> {
+        self.client_segments().into_iter().flat_map(|(_, octets)| octets).collect()
     }
 
     pub(crate) fn replies(&self) -> Vec<&Said> {
