@@ -1,5 +1,9 @@
 //! What smtp-proto promises, one module a promise.
 mod bodies;
+mod limits;
+mod smuggling;
+mod splits;
+mod starttls;
 mod transcripts;
 
 mod link;

@@ -6,6 +6,7 @@ use bytes::{Buf, BytesMut};
 use smtp_proto::address::Domain;
 use smtp_proto::auth::{Base64, Mechanism, Mechanisms};
 use smtp_proto::dot::LineEnds;
+use smtp_proto::error::Violation;
 use smtp_proto::extension::Capabilities;
 use smtp_proto::param::Params;
 use smtp_proto::reply::{Framing, Reply};
@@ -84,6 +85,8 @@ pub(crate) enum Cut {
     Everywhere,
     /// After this many octets, and so on.
     Each(usize),
+    /// At places that follow from this number.
+    Seeded(u64),
 }
 
 impl Cut {
@@ -98,6 +101,20 @@ impl Cut {
             Self::At(_) => vec![segment],
             Self::Everywhere => segment.chunks(1).collect(),
             Self::Each(len) => segment.chunks(len).collect(),
+            Self::Seeded(seed) => {
+                let (mut pieces, mut rest, mut random) = (Vec::new(), segment, seed | 1);
+                while !rest.is_empty() {
+                    random ^= random << 13;
+                    random ^= random >> 7;
+                    random ^= random << 17;
+                    // Short pieces more often than long ones.
+                    let longest = [1, 2, 3, 9, 40, 500][(random >> 32) as usize % 6];
+                    let (piece, behind) = rest.split_at(rest.len().min(1 + random as usize % longest));
+                    pieces.push(piece);
+                    rest = behind;
+                }
+                pieces
+            }
         }
     }
 }
@@ -162,6 +179,10 @@ struct Run<'s> {
     /// Octets of the output that hold whole replies, which were counted.
     counted: usize,
     consumed: usize,
+    /// By `poll` rather than by `step` and `event`.
+    poll: bool,
+    /// Replies vary with the event, where the transcript has none.
+    mood: Option<u64>,
 }
 
 /// Runs the client's octets through the machine; the embedder says what the transcript has the server say.
@@ -175,6 +196,8 @@ pub(crate) fn serve(script: &Script, cut: Cut, trailing: &[u8]) -> Session {
         session: Session::default(),
         counted: 0,
         consumed: 0,
+        poll: script.has("poll"),
+        mood: script.number("mood"),
     };
     if script.has("implicit tls") {
         run.server.tls_established();
@@ -200,39 +223,68 @@ pub(crate) fn serve(script: &Script, cut: Cut, trailing: &[u8]) -> Session {
         from += segment.len();
     }
     run.session.left = input.len();
-    run.session.output = run.output.to_vec();
+    run.flush();
     run.session
 }
 
 impl Run<'_> {
     fn pump(&mut self, input: &mut BytesMut) {
         loop {
-            match self.server.step(Duration::ZERO, input, &mut self.output) {
-                Ok(Step::Event(taken)) => {
-                    let event = self.server.event(taken, input);
-                    self.event(&event, taken.len());
-                    input.advance(taken.len());
-                }
-                Ok(Step::Flush(_)) => {}
-                Ok(Step::NeedInput(_) | Step::StartTls) => return self.count(true),
-                Ok(Step::Closed) => {
-                    self.count(true);
-                    if self.session.end == End::Open {
-                        self.session.end = End::Closed;
+            let len = if self.poll {
+                let mut rest = &input[..];
+                match self.server.poll(Duration::ZERO, &mut rest, &mut self.output) {
+                    Ok(Step::Event(event)) => {
+                        let len = input.len() - rest.len();
+                        self.event(&event, len);
+                        len
                     }
-                    return;
+                    other if self.goes_on(&other) => 0,
+                    _ => return,
                 }
-                Ok(other) => panic!("nothing waits for {other:?}"),
-                Err(violation) => {
-                    if let Some(reply) = violation.reply() {
-                        reply.write(false, &mut self.output);
+            } else {
+                match self.server.step(Duration::ZERO, input, &mut self.output) {
+                    Ok(Step::Event(taken)) => {
+                        let event = self.server.event(taken, input);
+                        self.event(&event, taken.len());
+                        taken.len()
                     }
-                    self.count(true);
-                    self.session.end = End::Violation(format!("{violation:?}"));
-                    return;
+                    other if self.goes_on(&other) => 0,
+                    _ => return,
                 }
+            };
+            input.advance(len);
+        }
+    }
+
+    /// Whether there is anything to do without more input, after a step that was no event.
+    fn goes_on<E: core::fmt::Debug>(&mut self, step: &Result<Step<E>, Violation>) -> bool {
+        match step {
+            Ok(Step::Flush(_)) => {
+                self.flush();
+                return true;
+            }
+            Ok(Step::NeedInput(_) | Step::StartTls) => {}
+            Ok(Step::Closed) if self.session.end == End::Open => self.session.end = End::Closed,
+            Ok(Step::Closed) => {}
+            Ok(other) => panic!("nothing waits for {other:?}"),
+            Err(violation) => {
+                if let Some(reply) = violation.reply() {
+                    reply.write(false, &mut self.output);
+                }
+                self.session.end = End::Violation(format!("{violation:?}"));
             }
         }
+        self.count(true);
+        false
+    }
+
+    /// What was said is written.
+    fn flush(&mut self) {
+        self.count(true);
+        assert_eq!(self.counted, self.output.len(), "half a reply");
+        self.session.output.extend_from_slice(&self.output);
+        self.output.clear();
+        self.counted = 0;
     }
 
     /// Looks for replies that were added to the output.
@@ -256,6 +308,7 @@ impl Run<'_> {
             }
             let reply = match said {
                 Some(said) => said.reply(),
+                None if self.mood.is_some() => self.moody(event),
                 None => self.server.default_reply().expect("a reply is owed"),
             };
             let answered = match reply.code().as_u16() {
@@ -277,6 +330,22 @@ impl Run<'_> {
             if let Some(own) = self.session.own.get_mut(before) {
                 *own = false;
             }
+        }
+    }
+
+    /// A reply that follows from the event and from how many there were.
+    fn moody(&self, event: &Event<'_>) -> Reply<'static> {
+        let fixed = |raw| Reply::parse(raw).expect("a reply");
+        let before = self.session.own.len() + self.session.events.len();
+        let number = before as u64 + self.mood.unwrap_or_default();
+        match (event, number % 7) {
+            (Event::Auth { .. } | Event::AuthResponse(_), 0..4) => fixed(b"334 eHl6\r\n"),
+            (Event::Auth { .. } | Event::AuthResponse(_), 4) => fixed(b"235 welcome\r\n"),
+            (Event::MessageEnd { .. } | Event::ChunkEnd | Event::Rcpt(_) | Event::Mail(_), 0) => {
+                fixed(b"451-not\r\n451 now\r\n")
+            }
+            (Event::Data | Event::Hello { .. } | Event::Rset, 6) => fixed(b"550 no\r\n"),
+            _ => self.server.default_reply().expect("a reply is owed"),
         }
     }
 
