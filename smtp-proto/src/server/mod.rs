@@ -316,12 +316,19 @@ impl Server {
         input: &'b [u8],
         output: &mut BytesMut,
     ) -> Result<Step<(Taken, Event<'b>)>, Violation> {
-        let line = match self.lines.next(input, self.config.limits.line) {
+        // RFC 4954, 4: the initial response may be as long as any other.
+        let auth = input.get(..AUTH.len()).is_some_and(|verb| verb.eq_ignore_ascii_case(AUTH));
+        let limits = &self.config.limits;
+        let (limit, too_long) = match auth {
+            true => (limits.line.max(limits.auth_line + AUTH_NAME), say::AUTH_LINE_TOO_LONG),
+            false => (limits.line, say::LINE_TOO_LONG),
+        };
+        let line = match self.lines.next(input, limit) {
             Ok(Some(line)) => line,
             Ok(None) => return Ok(self.need_input(now)),
             Err(_) => {
                 self.phase = Phase::SkipLine(0);
-                return self.reject(0, &say::LINE_TOO_LONG, output);
+                return self.reject(0, &too_long, output);
             }
         };
         self.deadline.clear();
@@ -335,8 +342,8 @@ impl Server {
         };
         let permitted = self.state.permit(&command, &self.config, &self.capabilities);
         if let Command::Bdat { size, last } = command {
-            // To whom it was not offered it means nothing: what follows is no chunk, and may be one all the same.
-            if !self.state.offered.contains(Extension::Chunking) {
+            // To a client that was not offered CHUNKING, this need not be a chunk's beginning.
+            if !self.state.may_chunk(&self.capabilities) {
                 return Err(self.fail(Violation::Undelimited));
             }
             return self.chunk(Chunk { size, last, permitted, line: &line });
@@ -669,9 +676,7 @@ impl Server {
     /// RFC 5321, 4.2: the greeting, 221 and 421 start with the domain.
     fn write_named(&self, reply: &Reply<'_>, output: &mut BytesMut) {
         let domain = self.config.domain.as_str();
-        let first = reply.lines().next();
-        let named = first.is_some_and(|line| line.text.starts_with(domain.as_bytes()));
-        if named {
+        if reply.lines().next().is_some_and(|line| names(line.text, domain)) {
             return reply.write(false, output);
         }
         let text = alloc::format!("{domain} {}", reply.text());
@@ -693,9 +698,25 @@ impl Server {
         let text = text.lines().next().unwrap_or_default();
         let listed =
             self.capabilities.clone().restricted_to(self.state.offered).with_mechanisms(self.mechanisms());
-        listed.write_ehlo(&alloc::format!("{} {text}", self.config.domain.as_str()), output);
+        // RFC 2033, 5: they are offered in any case.
+        let listed = match verb {
+            Verb::Lhlo => listed.with(Extension::Pipelining).with(Extension::EnhancedStatusCodes),
+            _ => listed,
+        };
+        let domain = self.config.domain.as_str();
+        if names(text.as_bytes(), domain) {
+            listed.write_ehlo(text, output);
+        } else {
+            listed.write_ehlo(&alloc::format!("{domain} {text}"), output);
+        }
     }
 }
+
+/// The start of an AUTH command.
+const AUTH: &[u8] = b"AUTH ";
+
+/// Octets for `AUTH SCRAM-SHA-256-PLUS ` and some to spare.
+const AUTH_NAME: usize = 64;
 
 impl Owed {
     fn of(command: &Command<'_>) -> Self {
@@ -796,6 +817,11 @@ impl<'b> Event<'b> {
             C::Other { verb, args } => Self::Unknown { verb, args },
         })
     }
+}
+
+/// Whether a reply's first line starts with the domain already.
+fn names(text: &[u8], domain: &str) -> bool {
+    matches!(text.strip_prefix(domain.as_bytes()), Some([] | [b' ', ..]))
 }
 
 fn found<'b>(len: usize, kind: Kind, event: Event<'b>) -> Step<(Taken, Event<'b>)> {

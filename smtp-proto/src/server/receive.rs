@@ -84,6 +84,9 @@ impl Server {
         input: &'b [u8],
         output: &mut BytesMut,
     ) -> Advance<'b> {
+        if !matches!(receiving.verdict, Verdict::Open) && receiving.size > self.drain_cap() {
+            return Err(self.fail(Violation::Undrainable));
+        }
         match &mut receiving.framing {
             Framing::Data(scanner) => match scanner.scan(input) {
                 Scan::Piece(piece) => {
@@ -150,9 +153,6 @@ impl Server {
                 }
             },
             Verdict::Refused(_) | Verdict::OutOfSequence => {
-                if receiving.size > self.drain_cap() {
-                    return Err(self.fail(Violation::Undrainable));
-                }
                 found(taken.len, Kind::Discarded, Event::Discarded)
             }
         };
@@ -206,7 +206,8 @@ impl Server {
             }
             Verdict::Refused(why) => {
                 self.chunk_refused();
-                Ok(self.answered(0, &refused(why), output))
+                let reply = self.refused(why, receiving.size);
+                Ok(self.answered(0, &reply, output))
             }
             Verdict::OutOfSequence => self.reject_bdat(false, output),
         }
@@ -228,10 +229,11 @@ impl Server {
             self.owed = Owed::Message { left: replies };
             return Ok(found(len, Kind::MessageEnd { replies }, Event::MessageEnd { replies }));
         };
+        let reply = self.refused(why, receiving.size);
         for _ in 1..replies {
-            self.write(&refused(why), output);
+            self.write(&reply, output);
         }
-        let step = self.answered(len, &refused(why), output);
+        let step = self.answered(len, &reply, output);
         self.state.transaction_over();
         Ok(step)
     }
@@ -255,10 +257,15 @@ impl Server {
         for _ in 1..replies {
             self.write(&reply, output);
         }
+        // RFC 3030, 4.2: chunks behind a refused one were under way already, which is no error.
+        let under_way = self.state.transaction.as_ref().is_some_and(|t| t.failed);
         if last {
             self.state.transaction_over();
         } else {
             self.chunk_refused();
+        }
+        if under_way {
+            return Ok(self.answered(0, &reply, output));
         }
         self.reject(0, &reply, output)
     }
@@ -267,6 +274,17 @@ impl Server {
     pub(super) const fn chunk_refused(&mut self) {
         if let Some(transaction) = &mut self.state.transaction {
             transaction.failed = true;
+        }
+    }
+
+    /// What a refused message is answered at its end. Which of its faults was found first hangs on how it came in; this
+    /// does not.
+    fn refused(&self, why: Refusal, size: u64) -> Reply<'static> {
+        let too_big = self.capabilities.size().is_some_and(|limit| size > limit);
+        match why {
+            _ if too_big => say::TOO_BIG,
+            Refusal::TooBig => say::TOO_BIG,
+            _ => say::BAD_CONTENT,
         }
     }
 
@@ -285,11 +303,4 @@ pub(super) struct Chunk<'a> {
     pub(super) last: bool,
     pub(super) permitted: Result<(), Reply<'static>>,
     pub(super) line: &'a crate::line::Found,
-}
-
-const fn refused(why: Refusal) -> Reply<'static> {
-    match why {
-        Refusal::TooBig => say::TOO_BIG,
-        _ => say::BAD_CONTENT,
-    }
 }

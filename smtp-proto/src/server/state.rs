@@ -199,6 +199,14 @@ impl State {
         if self.hello.is_some() { Ok(()) } else { Err(say::NO_HELLO) }
     }
 
+    /// Whether a BDAT can be taken for one: CHUNKING was listed, or would be if the client had asked.
+    pub(super) const fn may_chunk(&self, capabilities: &Capabilities<'static>) -> bool {
+        match self.hello {
+            None => capabilities.has(Extension::Chunking),
+            Some(_) => self.offered.contains(Extension::Chunking),
+        }
+    }
+
     const fn outside_transaction(&self) -> Result<(), Reply<'static>> {
         if self.transaction.is_none() { Ok(()) } else { Err(say::IN_TRANSACTION) }
     }
