@@ -7,5 +7,7 @@ mod tls;
 
 mod auth;
 mod capabilities;
+mod pair;
+mod messages;
 mod replies;
 mod values;
