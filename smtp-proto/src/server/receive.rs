@@ -230,7 +230,11 @@ impl Server {
         } else {
             self.chunk_refused();
         }
-        self.reject(0, &reply, output)
+        // As DATA: chunks behind refused recipients, or behind a refused chunk, were sent before that was known.
+        match self.state.hello {
+            Some(_) => Ok(self.answered(0, &reply, output)),
+            None => self.reject(0, &reply, output),
+        }
     }
 
     /// RFC 3030, 2: what follows a refused chunk is discarded, until LAST or RSET.
