@@ -9,5 +9,6 @@ mod auth;
 mod capabilities;
 mod pair;
 mod messages;
+mod refusals;
 mod replies;
 mod values;
