@@ -99,6 +99,8 @@ pub(crate) struct ServerEnd {
     /// The link's error, if TLS failed.
     pub(crate) failed: bool,
     pub(crate) writes: usize,
+    /// Within a message of more octets, says 421 and closes.
+    pub(crate) fail_after: Option<usize>,
     seen: HashMap<Stage, usize>,
     draft: Draft,
     exchange: Option<Exchange>,
@@ -125,6 +127,7 @@ impl ServerEnd {
             violation: None,
             failed: false,
             writes: 0,
+            fail_after: None,
             seen: HashMap::new(),
             draft: Draft::default(),
             exchange: None,
@@ -174,6 +177,11 @@ impl ServerEnd {
                     return;
                 }
                 continue;
+            }
+            if self.fail_after.is_some_and(|octets| self.draft.stored.data.len() > octets) {
+                reply(421, "disk failure").write(false, self.link.output());
+                self.close(now, down);
+                return;
             }
             match self.step(now) {
                 Ok(Step::Event(())) | Ok(Step::Flush(_)) => {}

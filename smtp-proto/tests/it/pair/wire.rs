@@ -47,6 +47,8 @@ pub(crate) struct Weather {
     pub(crate) window: usize,
     /// From this octet on, all comes later by that much.
     pub(crate) stall: Option<(u64, Duration)>,
+    /// Each octet arrives so much behind the one ahead.
+    pub(crate) drip: Option<Duration>,
     /// So many octets get through, then the connection is gone, both ways.
     pub(crate) cut: Option<u64>,
     /// What is on its way in the other direction at the cut is lost too.
@@ -65,6 +67,7 @@ impl Default for Weather {
             read: usize::MAX,
             window: usize::MAX,
             stall: None,
+            drip: None,
             cut: None,
             reset: false,
             flip: None,
@@ -168,7 +171,11 @@ impl Pipe {
         let jitter = Duration::from_micros(self.weather.random.below(jitter + 1));
         self.last = self.last.max(now + self.weather.latency + jitter);
         self.unread += octets.len();
-        self.queue.push_back((self.last, octets));
+        let Some(drip) = self.weather.drip else { return self.queue.push_back((self.last, octets)) };
+        for octet in octets {
+            self.last += drip;
+            self.queue.push_back((self.last, vec![octet]));
+        }
     }
 
     /// The writer closes; what was written arrives.
