@@ -137,7 +137,7 @@ impl Client {
     #[must_use]
     pub fn needs_reset(&self) -> bool {
         let left_open = self.state.open && self.flight.is_empty() && !self.in_body();
-        left_open || (!self.state.open && self.flight.contains(Stage::LastChunk))
+        left_open || self.flight.back() == Some(Stage::LastChunk)
     }
 
     /// Recipients accepted in the transaction whose replies came last.
