@@ -5,6 +5,7 @@ mod link;
 #[cfg(feature = "rustls")]
 mod tls;
 
+mod alloc;
 mod auth;
 mod capabilities;
 mod pair;
@@ -13,5 +14,6 @@ mod messages;
 mod overlap;
 mod refusals;
 mod times;
+mod trips;
 mod replies;
 mod values;

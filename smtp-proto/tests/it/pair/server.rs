@@ -108,6 +108,8 @@ pub(crate) struct ServerEnd {
     job: Option<Job>,
     deadline: Option<Duration>,
     reading: bool,
+    /// The wire is full.
+    blocked: bool,
     closed: bool,
 }
 
@@ -135,6 +137,7 @@ impl ServerEnd {
             job: None,
             deadline: None,
             reading: false,
+            blocked: false,
             closed: false,
         }
     }
@@ -161,7 +164,8 @@ impl ServerEnd {
     pub(crate) fn run(&mut self, now: Duration, up: &mut Pipe, down: &mut Pipe) {
         loop {
             self.reading = false;
-            if !self.write(now, down) || self.closed {
+            // What did not fit goes first; beyond that, replies leave when the machine says so.
+            if self.closed || (self.blocked && !self.write(now, down)) {
                 return;
             }
             if let Some(job) = self.job.take_if(|job| job.at.is_some_and(|at| at <= now)) {
@@ -170,10 +174,12 @@ impl ServerEnd {
                 continue;
             }
             if self.job.is_some() {
+                // Nothing is held back while a handler thinks.
+                self.write(now, down);
                 return;
             }
             if self.link.is_handshaking() {
-                if !self.read(now, up, down) {
+                if !self.write(now, down) || !self.read(now, up, down) {
                     return;
                 }
                 continue;
@@ -184,7 +190,10 @@ impl ServerEnd {
                 return;
             }
             match self.step(now) {
-                Ok(Step::Event(())) | Ok(Step::Flush(_)) => {}
+                Ok(Step::Event(())) => {}
+                Ok(Step::Flush(_)) => {
+                    self.write(now, down);
+                }
                 Ok(Step::NeedInput(until)) => {
                     self.deadline = until;
                     if !self.write(now, down) {
@@ -223,7 +232,8 @@ impl ServerEnd {
     fn write(&mut self, now: Duration, down: &mut Pipe) -> bool {
         loop {
             let octets = self.link.outgoing();
-            if octets.is_empty() {
+            self.blocked = !octets.is_empty();
+            if !self.blocked {
                 return true;
             }
             match down.write(now, octets) {
