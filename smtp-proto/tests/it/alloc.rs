@@ -37,7 +37,7 @@ impl Bare {
         };
         bare.serve();
         bare.hear();
-        bare.client.ehlo(&domain("client.example"), &mut bare.up).unwrap();
+        bare.client.ehlo(&domain("client.example"), &mut bare.up).expect("in step");
         bare.serve();
         bare.hear();
         bare
@@ -46,7 +46,7 @@ impl Bare {
     fn serve(&mut self) {
         let mut input = &self.up[..];
         loop {
-            match self.server.poll(Duration::ZERO, &mut input, &mut self.down).unwrap() {
+            match self.server.poll(Duration::ZERO, &mut input, &mut self.down).expect("in step") {
                 Step::Event(Event::Body(body)) => body.append_to(&mut self.body),
                 Step::Event(Event::MessageEnd { .. }) => self.messages += 1,
                 Step::Event(Event::Rejected(code)) => panic!("{code}"),
@@ -55,7 +55,7 @@ impl Bare {
                 step => panic!("{step:?}"),
             }
             if let Some(reply) = self.server.default_reply() {
-                self.server.reply(&reply, &mut self.down).unwrap();
+                self.server.reply(&reply, &mut self.down).expect("in step");
             }
         }
         assert!(input.is_empty());
@@ -65,7 +65,7 @@ impl Bare {
     fn hear(&mut self) {
         let mut input = &self.down[..];
         loop {
-            match self.client.poll(Duration::ZERO, &mut input).unwrap() {
+            match self.client.poll(Duration::ZERO, &mut input).expect("in step") {
                 client::Step::Event(answer) => assert!(answer.reply.code().as_u16() < 400, "{answer:?}"),
                 client::Step::Idle => break,
                 client::Step::NeedInput(_) if self.client.is_waiting() => break,
@@ -78,26 +78,26 @@ impl Bare {
 
     fn message(&mut self, letter: &Plain, chunked: bool) {
         self.body.clear();
-        self.client.mail(&letter.from, &letter.params, &mut self.up).unwrap();
+        self.client.mail(&letter.from, &letter.params, &mut self.up).expect("in step");
         for to in &letter.to {
-            self.client.rcpt(to, &letter.none, &mut self.up).unwrap();
+            self.client.rcpt(to, &letter.none, &mut self.up).expect("in step");
         }
         if chunked {
             self.serve();
             self.hear();
             let (first, last) = letter.data.split_at(letter.data.len() / 2);
             for (piece, is_last) in [(first, false), (last, true)] {
-                self.client.chunk(piece.len() as u64, is_last, &mut self.up).unwrap();
-                self.client.body(piece, &mut self.up).unwrap();
+                self.client.chunk(piece.len() as u64, is_last, &mut self.up).expect("in step");
+                self.client.body(piece, &mut self.up).expect("in step");
             }
         } else {
-            self.client.data(&mut self.up).unwrap();
+            self.client.data(&mut self.up).expect("in step");
             self.serve();
             self.hear();
             for piece in letter.data.chunks(1000) {
-                self.client.body(piece, &mut self.up).unwrap();
+                self.client.body(piece, &mut self.up).expect("in step");
             }
-            self.client.finish(&mut self.up).unwrap();
+            self.client.finish(&mut self.up).expect("in step");
         }
         self.serve();
         self.hear();
@@ -117,7 +117,7 @@ fn letter(recipients: usize) -> Plain {
     Plain {
         from: mailbox("\"me\"@from.example").into(),
         to: (0..recipients).map(|n| mailbox(&format!("a{n}@to.example")).into()).collect(),
-        params: Params::default().with(&Param::Size(100_000)).unwrap(),
+        params: Params::default().with(&Param::Size(100_000)).expect("in step"),
         none: Params::default(),
         data: b"Subject: none\r\n\r\n.dots\r\n..\r\n.\r\nand lines of text\r\n".repeat(1000),
     }
@@ -154,7 +154,8 @@ fn refusals_allocate_nothing() {
         }
         bare.client.data(&mut bare.up).unwrap();
         let mut input = &bare.up[..];
-        let refusal = smtp_proto::reply::Reply::fixed(smtp_proto::status::Code::MAILBOX_UNAVAILABLE, None, "no");
+        let refusal =
+            smtp_proto::reply::Reply::fixed(smtp_proto::status::Code::MAILBOX_UNAVAILABLE, None, "no");
         let mut refused = 0;
         loop {
             match bare.server.poll(Duration::ZERO, &mut input, &mut bare.down).unwrap() {

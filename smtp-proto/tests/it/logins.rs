@@ -14,13 +14,8 @@ use crate::{
     pair::{Act, Ask, Letter, PASSWORD, Setup, USER, config, options, say},
 };
 
-const MECHANISMS: [Mechanism; 5] = [
-    Mechanism::Login,
-    Mechanism::Plain,
-    Mechanism::CramMd5,
-    Mechanism::ScramSha1,
-    Mechanism::ScramSha256,
-];
+const MECHANISMS: [Mechanism; 5] =
+    [Mechanism::Login, Mechanism::Plain, Mechanism::CramMd5, Mechanism::ScramSha1, Mechanism::ScramSha256];
 
 fn with(mechanisms: impl IntoIterator<Item = Mechanism>) -> Config {
     let mut config = config().with_auth(mechanisms.into_iter().collect::<Mechanisms>());
@@ -88,7 +83,9 @@ fn helo_where_ehlo_is_unknown() {
         assert!(report.all_delivered(), "{code}: {report:?}");
         assert_eq!(pair.server.stored[0].params, "", "no extension, no parameter");
     }
-    for (code, protocol) in [(421, Protocol::Smtp), (450, Protocol::Smtp), (550, Protocol::Smtp), (500, Protocol::Lmtp)] {
+    for (code, protocol) in
+        [(421, Protocol::Smtp), (450, Protocol::Smtp), (550, Protocol::Smtp), (500, Protocol::Lmtp)]
+    {
         let script = move |ask: Ask<'_>| match ask.stage {
             Stage::Hello => say(code, "no"),
             _ => Act::Default,
@@ -105,10 +102,14 @@ fn helo_where_ehlo_is_unknown() {
 #[test]
 fn refusing_greetings() {
     for code in [421, 521, 554] {
-        let script = move |ask: Ask<'_>| if ask.stage == Stage::Greeting { say(code, "no") } else { Act::Default };
+        let script =
+            move |ask: Ask<'_>| if ask.stage == Stage::Greeting { say(code, "no") } else { Act::Default };
         let mut pair = Setup::default().script(script).pair();
         let error = pair.open(options()).expect_err("refused");
-        assert_eq!((error.stage(), error.reply().map(|reply| reply.code().as_u16())), (Stage::Greeting, Some(code)));
+        assert_eq!(
+            (error.stage(), error.reply().map(|reply| reply.code().as_u16())),
+            (Stage::Greeting, Some(code))
+        );
         assert_eq!(pair.client.can_send(), code == 554, "QUIT is served behind a 554 only");
     }
 }
@@ -139,8 +140,7 @@ fn quit_is_answered_and_both_close() {
 #[cfg(feature = "rustls")]
 #[test]
 fn implicit_tls_met_in_the_clear() {
-    let mut setup = Setup::default();
-    setup.implicit_tls = true;
+    let setup = Setup { implicit_tls: true, ..Setup::default() };
     let mut pair = setup.pair();
     pair.link = smtp_proto::link::Link::plain();
     pair.client = smtp_proto::client::Client::new(std::sync::Arc::default());
@@ -179,8 +179,7 @@ mod with_tls {
 
     #[test]
     fn implicit_tls() {
-        let mut setup = Setup::default();
-        setup.implicit_tls = true;
+        let setup = Setup { implicit_tls: true, ..Setup::default() };
         let mut pair = setup.pair();
         pair.open(options()).expect("opens");
         for transfer in crate::messages::TRANSFERS {

@@ -67,8 +67,7 @@ fn check(faults: [Fault; 4], transfers: [Transfer; 4], protocol: Protocol, pipel
     if !pipelining {
         server.capabilities = server.capabilities.without(Extension::Pipelining);
     }
-    let mut pair =
-        Setup::new(server).script(script(faults)).latency(Duration::from_millis(latency)).opened();
+    let mut pair = Setup::new(server).script(script(faults)).latency(Duration::from_millis(latency)).opened();
     let letters: Vec<_> = (0..4)
         .map(|n| Letter::new(2, format!("message {n}\r\nQUIT\r\n")).by(transfers[n]).in_pieces(9))
         .collect();

@@ -18,7 +18,12 @@ fn servers() -> Vec<(&'static str, smtp_proto::server::Config)> {
     slow.capabilities = slow.capabilities.without(Extension::Pipelining);
     let mut old = config();
     old.capabilities = old.capabilities.without(Extension::Pipelining).without(Extension::Chunking);
-    vec![("pipelined", config()), ("one by one", slow), ("one by one, no BDAT", old), ("LMTP", config().lmtp())]
+    vec![
+        ("pipelined", config()),
+        ("one by one", slow),
+        ("one by one, no BDAT", old),
+        ("LMTP", config().lmtp()),
+    ]
 }
 
 /// One refusal, and what becomes of three recipients.
@@ -51,11 +56,12 @@ fn each_refusal_is_told_and_leaves_both_in_step() {
                 // LMTP refuses the message to the first recipient only.
                 let expected = if lmtp && at == Stage::EndOfData { "pdd" } else { case.fates };
                 assert_eq!(fates(&report), expected, "{context}: {report:?}");
-                let end = if transfer == Transfer::Data || !pair.client.capabilities().has(Extension::Chunking) {
-                    Stage::EndOfData
-                } else {
-                    Stage::LastChunk
-                };
+                let end =
+                    if transfer == Transfer::Data || !pair.client.capabilities().has(Extension::Chunking) {
+                        Stage::EndOfData
+                    } else {
+                        Stage::LastChunk
+                    };
                 let stage = if case.stage == Stage::EndOfData { end } else { case.stage };
                 assert_eq!(stages(&report)[0], stage, "{context}");
                 let stored = pair.server.stored.iter().map(|stored| stored.to.len()).sum::<usize>();

@@ -71,7 +71,9 @@ fn steady(row: Row) -> Cost {
 
 #[test]
 fn what_a_message_costs() {
-    println!("| PIPELINING | transfer | recipients | waits | writes | octets | overlapped: waits | writes | octets | server's |");
+    println!(
+        "| PIPELINING | transfer | recipients | waits | writes | octets | overlapped: waits | writes | octets | server's |"
+    );
     println!("| --- | --- | --: | --: | --: | --: | --: | --: | --: | --: |");
     for pipelining in [true, false] {
         for transfer in [Transfer::Data, Transfer::Chunks, Transfer::ChunksInFlight] {
@@ -101,8 +103,16 @@ fn what_a_message_costs() {
                 assert_eq!((one.waits, one.writes), (waits, waits), "{row:?}");
                 assert_eq!((next.waits, next.writes), (steady_waits, steady_waits), "{row:?}, overlapped");
                 // BDAT's RSET, and nothing else.
-                assert!(next.octets <= one.octets + 6, "{row:?}: {} octets, alone {}", next.octets, one.octets);
-                assert_eq!(next.server_writes, steady_waits, "{row:?}: the replies to a flight leave together");
+                assert!(
+                    next.octets <= one.octets + 6,
+                    "{row:?}: {} octets, alone {}",
+                    next.octets,
+                    one.octets
+                );
+                assert_eq!(
+                    next.server_writes, steady_waits,
+                    "{row:?}: the replies to a flight leave together"
+                );
             }
         }
     }

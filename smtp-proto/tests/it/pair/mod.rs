@@ -19,9 +19,10 @@ use smtp_proto::{
     session::{Call, Content, Delivery, Envelope, Error, Open, Options, Report, StartTls, Transfer, Want},
 };
 
-pub(crate) use server::{Act, Ask, PASSWORD, Script, ServerEnd, Stored, USER, reply, say};
-pub(crate) use wire::{Random, Weather};
+pub(crate) use server::{Act, Ask, PASSWORD, Stored, USER, reply, say};
+use server::{Script, ServerEnd};
 use wire::{Pipe, Read};
+pub(crate) use wire::{Random, Weather};
 
 /// What it costs, since it was last asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,11 +74,11 @@ impl Letter {
 }
 
 pub(crate) fn mailbox(text: &str) -> Mailbox<'static> {
-    text.parse().unwrap()
+    text.parse().expect("well-formed")
 }
 
 pub(crate) fn domain(text: &str) -> Domain<'static> {
-    text.parse().unwrap()
+    text.parse().expect("well-formed")
 }
 
 /// A server's configuration that the tests begin with.
@@ -228,7 +229,8 @@ impl Pair {
         let mut reports = Vec::new();
         let mut ahead: Option<(Delivery<'_>, &Letter)> = None;
         for letter in letters {
-            let mut delivery = Delivery::new(&letter.envelope, &letter.content, letter.transfer, &self.client);
+            let mut delivery =
+                Delivery::new(&letter.envelope, &letter.content, letter.transfer, &self.client);
             if let Some((mut ahead, letter)) = ahead.take() {
                 let _ = delivery.begin(&mut self.client, self.link.output());
                 self.drive(&mut ahead, letter, false);

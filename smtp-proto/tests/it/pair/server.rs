@@ -45,7 +45,7 @@ pub(crate) enum Act {
 }
 
 pub(crate) fn reply(code: u16, text: &'static str) -> Reply<'static> {
-    Reply::new(Code::new(code).unwrap(), text).unwrap()
+    Reply::new(Code::new(code).expect("a code"), text).expect("a text")
 }
 
 pub(crate) fn say(code: u16, text: &'static str) -> Act {
@@ -146,8 +146,8 @@ impl ServerEnd {
     pub(crate) fn wake(&self) -> Option<Duration> {
         match &self.job {
             _ if self.closed => None,
-            Some(job) => job.at,
-            None => self.deadline,
+            Some(job) if !self.blocked => job.at,
+            _ => self.deadline,
         }
     }
 
@@ -165,7 +165,14 @@ impl ServerEnd {
         loop {
             self.reading = false;
             // What did not fit goes first; beyond that, replies leave when the machine says so.
-            if self.closed || (self.blocked && !self.write(now, down)) {
+            if self.closed {
+                return;
+            }
+            if self.blocked && !self.write(now, down) {
+                if self.deadline.is_some_and(|until| until <= now) {
+                    self.closed = true;
+                    down.finish(now);
+                }
                 return;
             }
             if let Some(job) = self.job.take_if(|job| job.at.is_some_and(|at| at <= now)) {
@@ -179,7 +186,14 @@ impl ServerEnd {
                 return;
             }
             if self.link.is_handshaking() {
-                if !self.write(now, down) || !self.read(now, up, down) {
+                if !self.write(now, down) {
+                    return;
+                }
+                let until = *self.deadline.get_or_insert(now + self.machine.config().timeouts.command);
+                if !self.read(now, up, down) {
+                    if until <= now {
+                        self.close(now, down);
+                    }
                     return;
                 }
                 continue;
@@ -230,6 +244,7 @@ impl ServerEnd {
 
     /// Whether all was written.
     fn write(&mut self, now: Duration, down: &mut Pipe) -> bool {
+        let was_blocked = self.blocked;
         loop {
             let octets = self.link.outgoing();
             self.blocked = !octets.is_empty();
@@ -237,7 +252,12 @@ impl ServerEnd {
                 return true;
             }
             match down.write(now, octets) {
-                0 => return false,
+                0 => {
+                    if !was_blocked {
+                        self.deadline = Some(now + self.machine.config().timeouts.write);
+                    }
+                    return false;
+                }
                 n => self.link.sent(n),
             }
             self.writes += 1;
@@ -323,7 +343,7 @@ impl ServerEnd {
                     domain: "mx.example",
                     ..Offer::default()
                 };
-                let mut exchange = Exchange::new(mechanism, &offer).unwrap();
+                let mut exchange = Exchange::new(mechanism, &offer).expect("offered");
                 let next = exchange.start(initial.as_deref());
                 self.link.consume(taken.len());
                 self.heard.push(Stage::Auth);
@@ -382,7 +402,9 @@ impl ServerEnd {
 
     fn answer(&mut self, to: &str, stage: Stage, reply: Option<Reply<'static>>) {
         let reply = reply.or_else(|| self.machine.default_reply()).expect("a reply is owed");
-        self.machine.reply(&reply, self.link.output()).unwrap_or_else(|why| panic!("{reply} to {stage}: {why}"));
+        self.machine
+            .reply(&reply, self.link.output())
+            .unwrap_or_else(|why| panic!("{reply} to {stage}: {why}"));
         if stage == Stage::Rcpt && reply.is_positive() {
             self.draft.to.push(to.to_owned());
         }
@@ -409,7 +431,7 @@ impl ServerEnd {
         loop {
             next = match next {
                 Next::Challenge(challenge) => {
-                    self.machine.challenge(&challenge, output).unwrap();
+                    self.machine.challenge(&challenge, output).expect("an exchange is open");
                     self.exchange = Some(exchange);
                     return;
                 }
@@ -423,9 +445,11 @@ impl ServerEnd {
                 Next::Verify(_) | Next::Lookup { .. } => exchange.deny(),
                 Next::Accept { user, .. } => {
                     self.user = Some(user);
-                    return self.machine.reply(&reply(235, "welcome"), output).unwrap();
+                    return self.machine.reply(&reply(235, "welcome"), output).expect("an exchange is open");
                 }
-                Next::Refuse(error) => return self.machine.reply(&error.reply(), output).unwrap(),
+                Next::Refuse(error) => {
+                    return self.machine.reply(&error.reply(), output).expect("an exchange is open");
+                }
                 next => panic!("{mechanism}: {next:?}"),
             }
         }
@@ -434,6 +458,7 @@ impl ServerEnd {
     #[cfg(feature = "rustls")]
     fn start_tls(&mut self) {
         self.link.start_tls(crate::tls::server()).expect("nothing stands in the clear");
+        self.deadline = None;
         self.machine.tls_established();
     }
 

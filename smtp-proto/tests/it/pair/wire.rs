@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use bytes::BytesMut;
+use bytes::{Buf, Bytes, BytesMut};
 
 /// xorshift64*: the same seed, the same weather.
 #[derive(Clone, Debug)]
@@ -94,7 +94,7 @@ pub(crate) enum Read {
 pub(crate) struct Pipe {
     pub(crate) weather: Weather,
     /// When they arrive, and which.
-    queue: VecDeque<(Duration, Vec<u8>)>,
+    queue: VecDeque<(Duration, Bytes)>,
     unread: usize,
     written: u64,
     last: Duration,
@@ -171,10 +171,10 @@ impl Pipe {
         let jitter = Duration::from_micros(self.weather.random.below(jitter + 1));
         self.last = self.last.max(now + self.weather.latency + jitter);
         self.unread += octets.len();
-        let Some(drip) = self.weather.drip else { return self.queue.push_back((self.last, octets)) };
+        let Some(drip) = self.weather.drip else { return self.queue.push_back((self.last, octets.into())) };
         for octet in octets {
             self.last += drip;
-            self.queue.push_back((self.last, vec![octet]));
+            self.queue.push_back((self.last, vec![octet].into()));
         }
     }
 
@@ -208,7 +208,7 @@ impl Pipe {
         {
             let n = octets.len().min(room);
             into.extend_from_slice(&octets[..n]);
-            octets.drain(..n);
+            octets.advance(n);
             room -= n;
             self.unread -= n;
             if octets.is_empty() {
