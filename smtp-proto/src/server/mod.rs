@@ -350,8 +350,11 @@ impl Server {
         }
         if let Err(refusal) = permitted {
             return match command {
-                // Refused recipients are no errors (RFC 5321, 4.5.3.1.8 has them in the hundreds).
-                Command::Rcpt(_) => Ok(self.answered(line.len, &refusal, output)),
+                // Refused recipients are no errors (RFC 5321, 4.5.3.1.8 has them in the hundreds), nor is the DATA that
+                // was sent along before they were known to be refused (RFC 2920, 3.1).
+                Command::Rcpt(_) | Command::Data if self.state.hello.is_some() => {
+                    Ok(self.answered(line.len, &refusal, output))
+                }
                 _ => self.reject(line.len, &refusal, output),
             };
         }

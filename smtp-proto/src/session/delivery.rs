@@ -60,7 +60,7 @@ enum Next {
     /// DATA's reply.
     Go,
     Body,
-    /// Nothing: replies are awaited.
+    /// Nothing: the end of the message, or all that was sent, is yet to be answered.
     Replies,
     Nothing,
 }
@@ -141,10 +141,11 @@ impl<'m> Delivery<'m> {
         while client.can_send() {
             match self.next {
                 Next::Mail if client.needs_reset() => client.rset(output)?,
-                Next::Mail => {
-                    client.mail(&self.envelope.from, &self.params, output)?;
-                    self.next = Next::Rcpt(0);
-                }
+                Next::Mail => match client.mail(&self.envelope.from, &self.params, output) {
+                    Ok(()) => self.next = Next::Rcpt(0),
+                    Err(NotNow::AwaitingReply) => return Ok(()),
+                    Err(why) => return Err(why),
+                },
                 // Without pipelining the refusal is known by now, and nobody need be asked.
                 Next::Rcpt(_) if self.mail_refused.is_some() => self.next = Next::Replies,
                 Next::Rcpt(i) => match self.envelope.to.get(i) {
@@ -189,20 +190,22 @@ impl<'m> Delivery<'m> {
         loop {
             // A closed connection says so below.
             let _ = self.begin(client, output);
+            if self.next == Next::Replies && !self.ended && !client.is_waiting() {
+                self.settle(self.mail_refused.unwrap_or(Fate::NotSent(NotSent::Pending)));
+            }
             if self.next == Next::Nothing {
                 return Ok(Want::Done);
             }
-            // A server that speaks while it is sent the message says why it leaves, or refuses a chunk.
-            if self.next == Next::Body && input.is_empty() && self.takes_more(client) {
+            // What the server says meanwhile comes first: a refused chunk is the last one, and last words are the last.
+            let may_send = self.next == Next::Body && self.takes_more(client);
+            if may_send && input.is_empty() {
                 return Ok(Want::Body);
             }
             let step = client.poll(now, input).inspect_err(|violation| self.lost(violation.stage()))?;
             match step {
                 Step::Event(answer) => self.answered(&answer, client, output),
                 Step::Unsolicited(answer) => self.last_words(&answer),
-                Step::NeedInput(_) if self.next == Next::Body && self.takes_more(client) => {
-                    return Ok(Want::Body);
-                }
+                Step::NeedInput(_) | Step::Idle if may_send => return Ok(Want::Body),
                 Step::NeedInput(until) => return Ok(Want::Io(until)),
                 Step::Closed => self.lost(client.stage()),
                 Step::Idle | Step::StartTls => self.lost(Stage::Idle),
@@ -373,13 +376,11 @@ impl<'m> Delivery<'m> {
                 self.next = Next::Replies;
             }
             Stage::Chunk if positive => {}
+            // Whatever chunks are behind it will be answered too.
             Stage::Data | Stage::Chunk => {
                 let fate = self.report.keep(stage, reply);
-                self.settle(fate);
-                // Chunks behind the refused one are in flight: their replies are this message's, too.
-                if matches!(client.stage(), Stage::Chunk | Stage::LastChunk) {
-                    self.next = Next::Replies;
-                }
+                self.report.settle(fate);
+                self.next = Next::Replies;
             }
             Stage::EndOfData | Stage::LastChunk => self.message_answered(answer, client),
             // A RSET ahead of the MAIL.
@@ -391,10 +392,8 @@ impl<'m> Delivery<'m> {
             return self.settle(fate);
         }
         let nobody = self.accepted == 0 && self.answered == self.envelope.to.len();
-        let refused = self.mail_refused.is_some() && !matches!(self.next, Next::Rcpt(_) | Next::Data);
-        if !client.is_waiting() && matches!(self.next, Next::Replies | Next::Data) && (nobody || refused) {
-            let fate = self.mail_refused.unwrap_or(Fate::NotSent(NotSent::Pending));
-            self.settle(fate);
+        if self.next == Next::Body && (nobody || self.mail_refused.is_some()) {
+            self.next = Next::Replies;
         }
     }
 

@@ -10,8 +10,17 @@ mod link;
 #[cfg(feature = "rustls")]
 mod tls;
 
+mod alloc;
 mod auth;
 mod capabilities;
 mod flows;
+mod logins;
+mod messages;
+mod overlap;
+mod pair;
+mod refusals;
 mod replies;
+mod sim;
+mod times;
+mod trips;
 mod values;
