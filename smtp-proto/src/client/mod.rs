@@ -251,7 +251,9 @@ impl Client {
             return Ok(());
         }
         let later_mail = self.flight.contains(Stage::Mail);
-        self.state.answered(stage, code, later_mail, self.flight.is_empty());
+        // In LMTP each recipient's answer settles its share, whatever it says.
+        let over = self.flight.is_empty() && self.config.protocol == Protocol::Smtp;
+        self.state.answered(stage, code, later_mail, over);
         match (stage, reply.is_positive()) {
             (Stage::Hello, true) => self.capabilities = Capabilities::parse(reply).into_owned(),
             (Stage::Data, _) if code.as_u16() == 354 => {
