@@ -251,6 +251,10 @@ impl Client {
             return Ok(());
         }
         let later_mail = self.flight.contains(Stage::Mail);
+        // The MAIL behind it may have met the old transaction, and what follows would reach that one's recipients.
+        if stage == Stage::Rset && !reply.is_positive() && later_mail {
+            return Err(Violation::WrongCode { stage, code });
+        }
         self.state.answered(stage, code, later_mail, self.flight.is_empty());
         match (stage, reply.is_positive()) {
             (Stage::Hello, true) => self.capabilities = Capabilities::parse(reply).into_owned(),

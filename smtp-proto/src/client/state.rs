@@ -90,6 +90,7 @@ impl State {
             Stage::Rcpt if accepted => self.accepted += 1,
             // RFC 3030, 2: after a chunk that failed only RSET is sure to end the transaction.
             Stage::LastChunk if !accepted && nothing_later => self.open = true,
+            Stage::Rset if !accepted => self.open = true,
             Stage::Auth => {
                 self.challenged = code.as_u16() == 334;
                 self.authenticated = accepted;
