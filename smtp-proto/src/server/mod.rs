@@ -454,7 +454,8 @@ impl Server {
             Owed::Rcpt if accepted => self.state.rcpt_accepted(),
             Owed::StartTls if accepted => self.phase = Phase::StartTls,
             Owed::Auth if accepted => self.state.authenticated = true,
-            Owed::Rset if accepted => self.state.transaction_over(),
+            // Whatever it is answered: a client that gave its recipients up must not reach them with its next message.
+            Owed::Rset => self.state.transaction_over(),
             Owed::Xclient if accepted => {
                 self.state.new_session();
                 self.owed = Owed::Nothing;
@@ -752,7 +753,6 @@ impl Owed {
         let fits = match (self, code.class()) {
             (Self::Nothing, _) => return Err(NotNow::NothingOwed),
             // RFC 5321, 4.1.1.5: nothing but 250 answers RSET, so that the client knows that nothing is left.
-            (Self::Rset, Class::Transient | Class::Permanent) => matches!(code.as_u16(), 421 | 521),
             (_, Class::Transient | Class::Permanent) => true,
             (Self::Data, Class::Intermediate) => code.as_u16() == 354,
             (Self::Data, Class::Completed) => false,
