@@ -752,7 +752,6 @@ impl Owed {
     const fn admits(&self, code: Code) -> Result<(), NotNow> {
         let fits = match (self, code.class()) {
             (Self::Nothing, _) => return Err(NotNow::NothingOwed),
-            // RFC 5321, 4.1.1.5: nothing but 250 answers RSET, so that the client knows that nothing is left.
             (_, Class::Transient | Class::Permanent) => true,
             (Self::Data, Class::Intermediate) => code.as_u16() == 354,
             (Self::Data, Class::Completed) => false,
