@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the SMTP software that the interop tests talk to, into DEST and from Debian's and PyPI's packages.
 # usage: interop/install.sh DEST     as root; may be run again, and then does only what is missing
+# With APT_UPDATED set, the lists of packages are taken to be fresh.
 #
 # Nothing is started and no mail system is installed: servers are unpacked below DEST/roots, so that no maintainer script
 # runs, no service comes up and no two of them conflict. What a test needs of them is told to it by SMTP_INTEROP=DEST.
@@ -23,7 +24,7 @@ missing() { dpkg-query -W -f='${Status}\n' "$@" 2>&1 | grep -qv '^install ok ins
 unpacked() { local name; for name in "${ROOTS[@]}"; do [ -e "$dest/roots/$name/usr" ] || return 1; done; }
 
 if missing "${TOOLS[@]}" || ! unpacked; then
-    apt-get update -qq
+    [ -n "${APT_UPDATED-}" ] || apt-get update -qq
     apt-get install -y -qq --no-install-recommends "${TOOLS[@]}" >/dev/null
 fi
 
