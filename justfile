@@ -99,9 +99,10 @@ powerset:
 bench *args:
     cargo bench --manifest-path benches/Cargo.toml {{ args }}
 
-# The public names of a crate: needs cargo-public-api, and a toolchain named `nightly`
+# The public names of a crate: needs cargo-public-api. Rustdoc's JSON is for nightly compilers only, hence RUSTC_BOOTSTRAP.
 public-api crate="smtp-proto":
-    cargo public-api -p {{ crate }} --all-features
+    RUSTC_BOOTSTRAP=1 cargo rustdoc --quiet --lib -p {{ crate }} --all-features -- -Z unstable-options --output-format json
+    cargo public-api --rustdoc-json target/doc/{{ replace(crate, "-", "_") }}.json
 
 # The crates as they would be published
 package:

@@ -117,7 +117,10 @@ fn parse(file: &[u8]) -> Arrived {
     };
     let mut recipients = top::values(&fields, "Delivered-To");
     recipients.extend(top::values(&fields, "X-Original-To"));
-    let recipients = recipients.into_iter().map(|to| to.trim_matches(['<', '>']).to_owned()).collect();
+    let mut recipients: Vec<_> = recipients.iter().map(|to| to.trim_matches(['<', '>']).to_owned()).collect();
+    // Both headers may name the same one; in two files, that is a copy too many.
+    recipients.sort();
+    recipients.dedup();
     Arrived {
         return_path: one("Return-Path"),
         received: one("Received"),
