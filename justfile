@@ -80,7 +80,7 @@ fuzz-each seconds:
         RUSTC_BOOTSTRAP=1 cargo fuzz run $target -- -max_total_time={{ seconds }} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1; \
     done
 
-# Lines and branches that the tests reach: needs cargo-llvm-cov, and an LLVM that reads what this rustc writes
+# Lines that the tests reach: needs cargo-llvm-cov and llvm-19 (14 does not read what rustc 1.95 writes)
 coverage *args="--html":
     CARGO_LLVM_COV_SETUP=no \
     LLVM_COV=${LLVM_COV:-$(ls /usr/bin/llvm-cov-* /usr/bin/llvm-cov 2>/dev/null | sort -V | tail -n 1)} \
