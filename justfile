@@ -70,14 +70,18 @@ fuzz-smoke: (fuzz-each "20")
 # Every fuzz target for FUZZ_TIME seconds, an hour if that is not set
 fuzz: (fuzz-each fuzz_time)
 
-# libFuzzer needs flags that a stable compiler keeps to itself, hence RUSTC_BOOTSTRAP.
+# libFuzzer needs flags that a stable compiler keeps to itself, hence RUSTC_BOOTSTRAP. What a run finds goes to target/, so that the
+# committed corpus, which it starts from, changes only by hand.
 [private]
 fuzz-each seconds:
     targets=$(cargo fuzz list); \
     [ -n "$targets" ]; \
     for target in $targets; do \
         echo "fuzz $target"; \
-        RUSTC_BOOTSTRAP=1 cargo fuzz run $target -- -max_total_time={{ seconds }} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1; \
+        found=$PWD/target/fuzz/$target seeds=$PWD/fuzz/corpus/$target; \
+        mkdir -p "$found" "$seeds"; \
+        RUSTC_BOOTSTRAP=1 cargo fuzz run "$target" "$found" "$seeds" -- -dict="$PWD/fuzz/smtp.dict" \
+            -max_total_time={{ seconds }} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1; \
     done
 
 # Lines that the tests reach: needs cargo-llvm-cov and llvm-19 (14 does not read what rustc 1.95 writes)
