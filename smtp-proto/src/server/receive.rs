@@ -94,16 +94,35 @@ impl Server {
                 Scan::End { len } => self.message_end(receiving, len, output),
                 Scan::More => Ok(self.need_block(now)),
             },
-            Framing::Chunk { left: 0, last: true } => self.message_end(receiving, 0, output),
+            Framing::Chunk { left: 0, last: true } => {
+                // A CR as the very last octet is a bare one, and no octet behind it has shown that.
+                if let (Verdict::Open, Some(why)) =
+                    (receiving.verdict, self.refusal(receiving.size, self.surveyed()))
+                {
+                    receiving.verdict = Verdict::Refused(why);
+                    self.phase = Phase::Message(receiving);
+                    return Ok(found(0, Kind::Refused(why), Event::Refused(why)));
+                }
+                self.message_end(receiving, 0, output)
+            }
             Framing::Chunk { left: 0, last: false } => self.chunk_end(receiving, output),
             Framing::Chunk { .. } if input.is_empty() => Ok(self.need_block(now)),
             Framing::Chunk { left, .. } => {
                 let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
                 *left -= len as u64;
-                let body = Event::Body(Body::raw(&input[..len]));
+                let octets = &input[..len];
+                let flaws = self.survey(octets);
                 let taken = Taken { len, kind: Kind::Raw };
-                self.lend(receiving, taken, body, len as u64, Flaws::NONE)
+                self.lend(receiving, taken, Event::Body(Body::raw(octets)), len as u64, flaws)
             }
+        }
+    }
+
+    /// What is wrong with all the octets of a message in chunks.
+    fn surveyed(&self) -> Flaws {
+        match &self.state.transaction {
+            Some(t) if t.declared.body != BodyType::BinaryMime => t.survey.finish().flaws,
+            _ => Flaws::NONE,
         }
     }
 
@@ -139,6 +158,17 @@ impl Server {
         };
         self.phase = Phase::Message(receiving);
         Ok(step)
+    }
+
+    /// What is wrong with a chunk's octets. Under BINARYMIME nothing is: bare line ends, NULs and long lines are content.
+    fn survey(&mut self, octets: &[u8]) -> Flaws {
+        match &mut self.state.transaction {
+            Some(transaction) if transaction.declared.body != BodyType::BinaryMime => {
+                transaction.survey.add(octets);
+                transaction.survey.flaws()
+            }
+            _ => Flaws::NONE,
+        }
     }
 
     fn refusal(&self, size: u64, flaws: Flaws) -> Option<Refusal> {

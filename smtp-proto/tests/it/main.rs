@@ -7,5 +7,6 @@ mod tls;
 
 mod auth;
 mod capabilities;
+mod flows;
 mod replies;
 mod values;
