@@ -67,10 +67,11 @@ pub(super) fn mechanisms(state: &State, config: &Config, capabilities: &Capabili
     if state.authenticated {
         return Mechanisms::NONE;
     }
-    if state.tls || config.auth_in_clear {
+    if state.tls {
         return all;
     }
-    all.iter().filter(|m| !m.is_cleartext()).collect()
+    // Without TLS there is nothing to bind to, and a client that sees a -PLUS takes its absence for an attack.
+    all.iter().filter(|m| !m.binds() && (config.auth_in_clear || !m.is_cleartext())).collect()
 }
 
 impl State {
