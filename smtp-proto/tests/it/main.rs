@@ -18,6 +18,7 @@ mod logins;
 mod messages;
 mod overlap;
 mod pair;
+mod received;
 mod refusals;
 mod replies;
 mod sim;
