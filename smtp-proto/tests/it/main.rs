@@ -19,6 +19,7 @@ mod logins;
 mod messages;
 mod overlap;
 mod pair;
+mod received;
 mod refusals;
 mod replies;
 mod sim;
