@@ -1,0 +1,3 @@
+//! What the tool `smtp` is made of.
+
+pub mod tour;
