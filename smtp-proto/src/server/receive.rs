@@ -100,9 +100,10 @@ impl Server {
             Framing::Chunk { left, .. } => {
                 let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
                 *left -= len as u64;
-                let body = Event::Body(Body::raw(&input[..len]));
+                let octets = &input[..len];
+                let flaws = self.survey(octets);
                 let taken = Taken { len, kind: Kind::Raw };
-                self.lend(receiving, taken, body, len as u64, Flaws::NONE)
+                self.lend(receiving, taken, Event::Body(Body::raw(octets)), len as u64, flaws)
             }
         }
     }
@@ -139,6 +140,17 @@ impl Server {
         };
         self.phase = Phase::Message(receiving);
         Ok(step)
+    }
+
+    /// What is wrong with a chunk's octets. Under BINARYMIME nothing is: bare line ends, NULs and long lines are content.
+    fn survey(&mut self, octets: &[u8]) -> Flaws {
+        match &mut self.state.transaction {
+            Some(transaction) if transaction.declared.body != BodyType::BinaryMime => {
+                transaction.survey.add(octets);
+                transaction.survey.flaws()
+            }
+            _ => Flaws::NONE,
+        }
     }
 
     fn refusal(&self, size: u64, flaws: Flaws) -> Option<Refusal> {

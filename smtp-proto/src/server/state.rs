@@ -7,6 +7,7 @@ use super::answers as say;
 use super::config::Config;
 use crate::auth::Mechanisms;
 use crate::command::{Command, Verb};
+use crate::dot::Surveyor;
 use crate::extension::{Capabilities, Extension, Extensions};
 use crate::param::{BodyType, Declared};
 use crate::reply::Reply;
@@ -39,6 +40,8 @@ pub(super) struct Transaction {
     pub(super) failed: bool,
     /// Octets of content in the chunks so far.
     pub(super) received: u64,
+    /// What is wrong with the chunks so far: a line end may stand across their border.
+    pub(super) survey: Surveyor,
 }
 
 /// What is offered to a client as things stand.
@@ -227,8 +230,14 @@ impl State {
 
     pub(super) const fn mail_accepted(&mut self, declared: Declared) {
         self.mails += 1;
-        self.transaction =
-            Some(Transaction { declared, recipients: 0, chunked: false, failed: false, received: 0 });
+        self.transaction = Some(Transaction {
+            declared,
+            recipients: 0,
+            chunked: false,
+            failed: false,
+            received: 0,
+            survey: Surveyor::new(),
+        });
     }
 
     pub(super) const fn rcpt_accepted(&mut self) {
