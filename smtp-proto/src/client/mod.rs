@@ -137,7 +137,10 @@ impl Client {
     #[must_use]
     pub fn needs_reset(&self) -> bool {
         let left_open = self.state.open && self.flight.is_empty() && !self.in_body();
-        left_open || (!self.state.open && self.flight.contains(Stage::LastChunk))
+        let may_be_left_open = !self.state.open
+            && self.flight.contains(Stage::LastChunk)
+            && self.flight.back() != Some(Stage::Rset);
+        left_open || may_be_left_open
     }
 
     /// Recipients accepted in the transaction whose replies came last.

@@ -8,4 +8,5 @@ mod tls;
 mod auth;
 mod capabilities;
 mod replies;
+mod resets;
 mod values;
