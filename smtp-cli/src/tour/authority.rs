@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -35,10 +36,12 @@ impl Tls {
             .with_single_cert(vec![certificate.der().clone()], key)?;
         let mut roots = RootCertStore::empty();
         roots.add(authority.der().clone())?;
-        let client = ClientConfig::builder_with_provider(provider)
+        let mut client = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
+        // Every handshake is a whole one, and the certificate is verified in each.
+        client.resumption = Resumption::disabled();
         Ok(Self { server: Arc::new(server), client: Arc::new(client) })
     }
 }

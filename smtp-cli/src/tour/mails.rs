@@ -83,7 +83,7 @@ fn generated(len: usize) -> Vec<u8> {
         };
         let start = octets.len();
         octets.extend((0..width).map(|_| CHARACTERS[random() % 64]));
-        match random() % 16 {
+        match random() % 128 {
             0 => octets[start..].fill(b'.'),
             1 if width > 0 => octets[start] = b'.',
             _ => {}
@@ -120,7 +120,9 @@ mod tests {
             assert!(lines(large).any(|line| line.starts_with(dots) || line == dots) || dots == b".cshrc");
         }
         assert!(utf8.octets.iter().any(|octet| *octet > 127) && std::str::from_utf8(&utf8.octets).is_ok());
-        assert!(empty.octets.ends_with(b"\r\n\r\n") && lines(empty).filter(|line| line.is_empty()).count() == 1);
+        assert!(
+            empty.octets.ends_with(b"\r\n\r\n") && lines(empty).filter(|line| line.is_empty()).count() == 1
+        );
         assert_eq!(large.octets.len(), 5 * 1024 * 1024);
         assert_eq!((large.taken(), large.refused()), (18, 2));
     }

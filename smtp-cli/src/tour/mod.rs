@@ -141,20 +141,36 @@ impl Tour<'_> {
             shutdown: Shutdown::new(),
         };
         let servers = servers::start(&premises)?;
-        self.introduce(&servers, out)?;
+        let counted = self.conversations(&servers, &premises, out);
+        if counted.is_ok() {
+            self.say("the servers' end");
+        }
+        premises.shutdown.begin();
+        // Also after a failure: a server's tasks are not to outlive their runtime.
+        let joined: Vec<_> = servers.into_iter().map(Listening::join).collect();
+        let (all, intact) = counted?;
+        joined.into_iter().collect::<Result<(), _>>()?;
+        writeln!(out, "\nin {:.1} s, shutdown of the servers included", started.elapsed().as_secs_f64())?;
+        writeln!(out, "{all} conversations, {intact} intact")?;
+        Ok(all == intact)
+    }
 
+    /// How many there were, and how many of them were intact.
+    fn conversations(
+        &self,
+        servers: &[Listening],
+        premises: &Premises,
+        out: &mut impl Write,
+    ) -> Result<(usize, usize), Failure> {
+        self.introduce(servers, out)?;
         let (mut all, mut intact) = (0, 0);
         for client in Runtime::ALL {
-            for server in &servers {
+            for server in servers {
                 all += 1;
-                intact += usize::from(self.conversation(all, client, server, &premises, out)?);
+                intact += usize::from(self.conversation(all, client, server, premises, out)?);
             }
         }
-        self.say("the servers' end");
-        premises.shutdown.begin();
-        servers.into_iter().try_for_each(Listening::join)?;
-        writeln!(out, "\n{all} conversations, {intact} intact ({:.1} s)", started.elapsed().as_secs_f64())?;
-        Ok(all == intact)
+        Ok((all, intact))
     }
 
     fn say(&self, at: impl Into<String>) {
@@ -171,7 +187,11 @@ impl Tour<'_> {
         writeln!(out, "\nEvery client delivers {} mails to each of them:\n", self.sent.len())?;
         for mail in &**self.sent {
             let (octets, taken) = (mail.octets.len(), mail.taken());
-            writeln!(out, "  {octets:>8} octets for {taken:>2} recipients, and {} to be refused", mail.refused())?;
+            writeln!(
+                out,
+                "  {octets:>8} octets for {taken:>2} recipients, and {} to be refused",
+                mail.refused()
+            )?;
         }
         Ok(())
     }
@@ -243,7 +263,7 @@ struct Row {
 
 impl Row {
     const HEADING: &str = " #  client    server    security  login               by    octets sent  received  writes  \
-        round trips    ms  rcpt +  -  mails  outcome";
+        round trips    ms  taken  refused  mails   outcome";
 }
 
 impl fmt::Display for Row {
@@ -254,8 +274,11 @@ impl fmt::Display for Row {
         let login = login.map_or("-", Mechanism::name);
         let by = if secured.transfer() == Transfer::Data { "DATA" } else { "BDAT" };
         let ms = time.as_millis();
-        write!(f, "{number:>2}  {client:8}  {server:8}  {secured:8}  {login:18}  {by}  {sent:>11}  {received:>8}  ")?;
-        write!(f, "{writes:>6}  {round_trips:>11}  {ms:>4}  {taken:>6} {refused:>2}  {intact} of {of}")
+        write!(
+            f,
+            "{number:>2}  {client:8}  {server:8}  {secured:8}  {login:18}  {by}  {sent:>11}  {received:>8}  "
+        )?;
+        write!(f, "{writes:>6}  {round_trips:>11}  {ms:>4}  {taken:>5}  {refused:>7}  {intact} of {of}")
     }
 }
 
@@ -291,6 +314,34 @@ mod tests {
         let (intact, told) = take(&sent.into(), &expected.into());
         assert!(!intact && told.contains("\n27 conversations, 0 intact"), "{told}");
         assert!(told.contains(&format!("mail 2: octet {last} is not the one that was sent")), "{told}");
+    }
+
+    #[test]
+    fn a_server_whose_authority_the_client_does_not_know_is_refused() {
+        let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        let mails: Arc<[Mail]> = small().into();
+        let premises = Premises {
+            tokio: tokio.handle().clone(),
+            tls: Tls::for_host(HOST).expect("an authority"),
+            mails: Arc::clone(&mails),
+            ledger: Arc::default(),
+            tape: Tape::start(),
+            shutdown: Shutdown::new(),
+        };
+        let servers = servers::start(&premises).expect("ports");
+        let (another, of_another_host) = (Tls::for_host(HOST), Tls::for_host("example.org"));
+        let mut wrong_name = premises.tls.clone();
+        wrong_name.client = of_another_host.expect("an authority").client;
+        for tls in [another.expect("an authority"), wrong_name] {
+            for server in servers.iter().filter(|server| server.secured != Secured::Plain) {
+                let Listening { runtime: client, secured, address, .. } = *server;
+                let errand = Errand { conversation: 1, client, secured, address, tls: &tls, mails: &mails, tape: None };
+                let told = errand.run(&premises.tokio).1.expect_err("it is not to be trusted").to_string();
+                assert!(told.contains("the TLS handshake") && told.contains("UnknownIssuer"), "{told}");
+            }
+        }
+        premises.shutdown.begin();
+        servers.into_iter().for_each(|server| server.join().expect("it ends well"));
     }
 
     #[test]

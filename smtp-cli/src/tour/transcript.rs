@@ -1,6 +1,7 @@
 //! A conversation for the eye: every write with its lines, a remark where one is due, no secrets, little of the messages.
 
 use std::io;
+use std::time::Duration;
 
 use super::record::{Side, Write};
 
@@ -19,6 +20,7 @@ const WIDTH: usize = 84;
 pub(super) fn print(writes: &[Write], out: &mut impl io::Write) -> io::Result<()> {
     let mut reader = Reader::default();
     let (mut inner_writes, mut inner_octets) = (0, 0);
+    let start = writes.first().map_or(Duration::ZERO, |write| write.at);
     for write in writes {
         let lines = reader.read(write);
         if lines.iter().all(|line| *line == Line::Hidden) {
@@ -32,7 +34,7 @@ pub(super) fn print(writes: &[Write], out: &mut impl io::Write) -> io::Result<()
             (inner_writes, inner_octets) = (0, 0);
         }
         let who = if write.side == Side::Client { "client" } else { "server" };
-        let (ms, octets) = (write.at.as_secs_f64() * 1000.0, write.octets.len());
+        let (ms, octets) = ((write.at - start).as_secs_f64() * 1000.0, write.octets.len());
         writeln!(out, "{ms:>8.2} ms  {who} writes {octets} octets{}", remark(write.side, &lines))?;
         print_lines(write.side, &lines, out)?;
     }
@@ -50,12 +52,15 @@ fn print_lines(side: Side, lines: &[Line], out: &mut impl io::Write) -> io::Resu
         for line in &run[..shown] {
             let (text, dot) = match line {
                 Line::Said(text) => (text, ""),
-                Line::Message(text) if text.starts_with("..") => (text, "    <- one dot more than in the mail"),
+                Line::Message(text) if text.starts_with("..") => {
+                    (text, "    <- one dot more than in the mail")
+                }
                 Line::Message(text) => (text, ""),
                 Line::Hidden => continue,
             };
+            let space = if text.is_empty() { "" } else { " " };
             let text: String = text.chars().take(WIDTH).collect();
-            writeln!(out, "             {prompt} {text}{dot}")?;
+            writeln!(out, "             {prompt}{space}{text}{dot}")?;
         }
         match (run.len() - shown, &run[0]) {
             (0, _) => {}
@@ -71,13 +76,18 @@ fn remark(side: Side, lines: &[Line]) -> String {
     let said = || lines.iter().filter_map(|line| if let Line::Said(said) = line { Some(said) } else { None });
     let has = |start: &str| said().any(|line| line.starts_with(start));
     match side {
-        Side::Client if has(".") && has("MAIL") => ": a message's end, and the next envelope behind it".into(),
+        Side::Client if has(".") && has("MAIL") => ": a message's end and the next envelope, in one".into(),
         Side::Client if has("MAIL") && has("DATA") => ": a whole envelope".into(),
         Side::Client => String::new(),
-        Side::Server => match said().filter(|line| line.as_bytes().get(3) == Some(&b' ')).count() {
-            0 | 1 => String::new(),
-            replies => format!(": {replies} replies"),
-        },
+        Side::Server => {
+            let replies = said().filter(|line| line.as_bytes().get(3) == Some(&b' '));
+            let refusals = replies.clone().filter(|line| line.starts_with(['4', '5'])).count();
+            match (replies.count(), refusals) {
+                (0 | 1, 0) => String::new(),
+                (replies, 0) => format!(": {replies} replies"),
+                (replies, refusals) => format!(": {replies} replies, {refusals} of them no"),
+            }
+        }
     }
 }
 
@@ -95,7 +105,9 @@ enum Line {
 impl Line {
     fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Said(one), Self::Said(other)) => one.get(..KIND).is_some_and(|kind| other.starts_with(kind)),
+            (Self::Said(one), Self::Said(other)) => {
+                one.get(..KIND).is_some_and(|kind| other.starts_with(kind))
+            }
             (Self::Hidden, Self::Hidden) => true,
             _ => false,
         }
@@ -117,7 +129,9 @@ struct Reader {
 impl Reader {
     fn read(&mut self, write: &Write) -> Vec<Line> {
         match write.side {
-            Side::Server => write.octets.split_inclusive(|octet| *octet == b'\n').map(|l| self.server(l)).collect(),
+            Side::Server => {
+                write.octets.split_inclusive(|octet| *octet == b'\n').map(|l| self.server(l)).collect()
+            }
             Side::Client => self.client(&write.octets),
         }
     }
@@ -169,8 +183,6 @@ fn text(octets: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn printed(writes: &[(Side, &[u8])]) -> String {
@@ -215,9 +227,9 @@ mod tests {
             (Client, b".\r\nMAIL FROM:<>\r\n"),
         ]);
         assert!(told.contains("C: D: 4\n") && !told.contains("hid") && !told.contains("word"), "{told}");
-        assert!(told.contains("client writes 51 octets of the message's inside, in 2 writes"), "{told}");
+        assert!(told.contains("client writes 49 octets of the message's inside, in 2 writes"), "{told}");
         assert!(told.contains("C: ..dot    <- one dot more"), "{told}");
-        assert!(told.contains(": a message's end, and the next envelope behind it\n"), "{told}");
+        assert!(told.contains(": a message's end and the next envelope, in one\n"), "{told}");
         assert!(told.ends_with("C: .\n             C: MAIL FROM:<>\n"), "{told}");
     }
 
@@ -227,7 +239,8 @@ mod tests {
             Side::Server,
             b"250 2.1.5 ok\r\n250 2.1.5 ok\r\n250 2.1.5 ok\r\n250 2.1.5 ok\r\n250 2.1.5 ok\r\n550 no \x1b[2J\r\n",
         )]);
-        let lines = "             S: 250 2.1.5 ok\n             S: [4 more like this]\n             S: 550 no [2J\n";
-        assert!(told.ends_with(lines) && told.contains(": 6 replies"), "{told}");
+        let lines =
+            "             S: 250 2.1.5 ok\n             S: [4 more like this]\n             S: 550 no [2J\n";
+        assert!(told.ends_with(lines) && told.contains(": 6 replies, 1 of them no"), "{told}");
     }
 }
