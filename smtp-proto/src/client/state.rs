@@ -17,7 +17,7 @@ pub(super) struct State {
     /// Sent: MAIL went out, and neither the end of its message nor RSET did. A refused MAIL takes it back.
     pub(super) open: bool,
     /// Sent: MAIL asked for PRDR.
-    prdr_asked: bool,
+    pub(super) prdr_asked: bool,
     /// Answered: the transaction whose replies are coming asked for it.
     pub(super) prdr: bool,
     /// Answered: recipients accepted since MAIL was.
@@ -71,8 +71,9 @@ impl State {
         self.left == 0
     }
 
-    /// A reply came; `later_mail` says whether a MAIL of a later transaction is in flight already.
-    pub(super) const fn answered(&mut self, stage: Stage, code: Code, later_mail: bool) {
+    /// A reply came; `later_mail` says whether a MAIL of a later transaction is in flight already, `nothing_later`
+    /// whether the flight is over.
+    pub(super) const fn answered(&mut self, stage: Stage, code: Code, later_mail: bool, nothing_later: bool) {
         let accepted = matches!(code.class(), Class::Completed);
         match stage {
             Stage::Hello if accepted => {
@@ -87,6 +88,8 @@ impl State {
                 }
             }
             Stage::Rcpt if accepted => self.accepted += 1,
+            // RFC 3030, 2: after a chunk that failed only RSET is sure to end the transaction.
+            Stage::LastChunk if !accepted && nothing_later => self.open = true,
             Stage::Auth => {
                 self.challenged = code.as_u16() == 334;
                 self.authenticated = accepted;

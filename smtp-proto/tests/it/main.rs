@@ -1,12 +1,26 @@
 //! What smtp-proto promises, one module a promise.
 mod bodies;
+mod limits;
+mod smuggling;
+mod splits;
+mod starttls;
+mod transcripts;
 
 mod link;
 #[cfg(feature = "rustls")]
 mod tls;
 
+mod alloc;
 mod auth;
 mod capabilities;
+mod flows;
+mod logins;
+mod messages;
+mod overlap;
+mod pair;
+mod refusals;
 mod replies;
-mod resets;
+mod sim;
+mod times;
+mod trips;
 mod values;
