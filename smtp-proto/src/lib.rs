@@ -17,6 +17,7 @@ pub mod limits;
 pub mod line;
 pub mod link;
 pub mod param;
+pub mod proxy;
 pub mod reply;
 pub mod server;
 pub mod session;

@@ -80,7 +80,7 @@ pub enum Next {
         /// Whom it asks to act as, if it asks.
         authzid: Option<String>,
     },
-    /// The end; reply what [`Error::codes`] says.
+    /// The end; reply with [`Error::reply`].
     Refuse(Error),
 }
 

@@ -24,7 +24,7 @@ pub use config::Config;
 pub use event::{Answer, Step, Taken};
 
 use crate::address::{Domain, ForwardPath, ReversePath};
-use crate::auth::{Base64, Mechanism};
+use crate::auth::{Base64, MechanismName};
 use crate::command::{Attributes, Command, Mail, Rcpt, Text};
 use crate::dot::{Segments, Stuffer};
 use crate::error::{NotNow, Violation};
@@ -354,9 +354,9 @@ impl Client {
     /// # Errors
     ///
     /// [`NotNow`] while anything is in flight, within a transaction, if logged in already, or if it was not offered.
-    pub fn auth(
+    pub fn auth<'m>(
         &mut self,
-        mechanism: Mechanism,
+        mechanism: impl Into<MechanismName<'m>>,
         initial: Option<&[u8]>,
         output: &mut BytesMut,
     ) -> Result<(), NotNow> {
@@ -478,7 +478,8 @@ impl Client {
         }
     }
 
-    /// A piece of the message, cut anywhere: dot-stuffed after DATA, as it is in a chunk.
+    /// A piece of the message, cut anywhere: dot-stuffed after DATA, as it is in a chunk, whose size is said ahead. What
+    /// goes there must be CRLF-ended lines, unless it is BINARYMIME; [`Delivery`](crate::session::Delivery) sees to it.
     ///
     /// # Errors
     ///
@@ -487,14 +488,20 @@ impl Client {
     pub fn body(&mut self, piece: &[u8], output: &mut BytesMut) -> Result<(), NotNow> {
         match &mut self.phase {
             Phase::Data(stuffer) => stuffer.append(piece, output).map_err(|_| NotNow::Unsendable),
-            Phase::Chunk { left, .. } => {
-                *left = left.checked_sub(piece.len() as u64).ok_or(NotNow::NotInBody)?;
+            _ => {
+                self.fill_chunk(piece.len() as u64)?;
                 output.put_slice(piece);
-                self.chunk_filled();
                 Ok(())
             }
-            _ => Err(NotNow::NotInBody),
         }
+    }
+
+    /// So many octets of the chunk in hand were given out.
+    pub(crate) fn fill_chunk(&mut self, octets: u64) -> Result<(), NotNow> {
+        let Phase::Chunk { left, .. } = &mut self.phase else { return Err(NotNow::NotInBody) };
+        *left = left.checked_sub(octets).ok_or(NotNow::NotInBody)?;
+        self.chunk_filled();
+        Ok(())
     }
 
     /// The same octets as [`body`](Self::body) would append, lent in slices for a vectored write.
@@ -505,12 +512,10 @@ impl Client {
     pub fn segments<'c>(&mut self, piece: &'c [u8]) -> Result<Segments<'c>, NotNow> {
         match &mut self.phase {
             Phase::Data(stuffer) => Ok(stuffer.segments(piece)),
-            Phase::Chunk { left, .. } => {
-                *left = left.checked_sub(piece.len() as u64).ok_or(NotNow::NotInBody)?;
-                self.chunk_filled();
+            _ => {
+                self.fill_chunk(piece.len() as u64)?;
                 Ok(Segments::raw(piece))
             }
-            _ => Err(NotNow::NotInBody),
         }
     }
 

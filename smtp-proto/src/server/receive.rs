@@ -84,6 +84,9 @@ impl Server {
         input: &'b [u8],
         output: &mut BytesMut,
     ) -> Advance<'b> {
+        if !matches!(receiving.verdict, Verdict::Open) && receiving.size > self.drain_cap() {
+            return Err(self.fail(Violation::Undrainable));
+        }
         match &mut receiving.framing {
             Framing::Data(scanner) => match scanner.scan(input) {
                 Scan::Piece(piece) => {
@@ -94,16 +97,35 @@ impl Server {
                 Scan::End { len } => self.message_end(receiving, len, output),
                 Scan::More => Ok(self.need_block(now)),
             },
-            Framing::Chunk { left: 0, last: true } => self.message_end(receiving, 0, output),
+            Framing::Chunk { left: 0, last: true } => {
+                // A CR as the very last octet is a bare one, and no octet behind it has shown that.
+                if let (Verdict::Open, Some(why)) =
+                    (receiving.verdict, self.refusal(receiving.size, self.surveyed()))
+                {
+                    receiving.verdict = Verdict::Refused(why);
+                    self.phase = Phase::Message(receiving);
+                    return Ok(found(0, Kind::Refused(why), Event::Refused(why)));
+                }
+                self.message_end(receiving, 0, output)
+            }
             Framing::Chunk { left: 0, last: false } => self.chunk_end(receiving, output),
             Framing::Chunk { .. } if input.is_empty() => Ok(self.need_block(now)),
             Framing::Chunk { left, .. } => {
                 let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
                 *left -= len as u64;
-                let body = Event::Body(Body::raw(&input[..len]));
+                let octets = &input[..len];
+                let flaws = self.survey(octets);
                 let taken = Taken { len, kind: Kind::Raw };
-                self.lend(receiving, taken, body, len as u64, Flaws::NONE)
+                self.lend(receiving, taken, Event::Body(Body::raw(octets)), len as u64, flaws)
             }
+        }
+    }
+
+    /// What is wrong with all the octets of a message in chunks.
+    fn surveyed(&self) -> Flaws {
+        match &self.state.transaction {
+            Some(t) if t.declared.body != BodyType::BinaryMime => t.survey.finish().flaws,
+            _ => Flaws::NONE,
         }
     }
 
@@ -131,14 +153,22 @@ impl Server {
                 }
             },
             Verdict::Refused(_) | Verdict::OutOfSequence => {
-                if receiving.size > self.drain_cap() {
-                    return Err(self.fail(Violation::Undrainable));
-                }
                 found(taken.len, Kind::Discarded, Event::Discarded)
             }
         };
         self.phase = Phase::Message(receiving);
         Ok(step)
+    }
+
+    /// What is wrong with a chunk's octets. Under BINARYMIME nothing is: bare line ends, NULs and long lines are content.
+    fn survey(&mut self, octets: &[u8]) -> Flaws {
+        match &mut self.state.transaction {
+            Some(transaction) if transaction.declared.body != BodyType::BinaryMime => {
+                transaction.survey.add(octets);
+                transaction.survey.flaws()
+            }
+            _ => Flaws::NONE,
+        }
     }
 
     fn refusal(&self, size: u64, flaws: Flaws) -> Option<Refusal> {
@@ -176,7 +206,8 @@ impl Server {
             }
             Verdict::Refused(why) => {
                 self.chunk_refused();
-                Ok(self.answered(0, &refused(why), output))
+                let reply = self.refused(why, receiving.size);
+                Ok(self.answered(0, &reply, output))
             }
             Verdict::OutOfSequence => self.reject_bdat(false, output),
         }
@@ -198,10 +229,11 @@ impl Server {
             self.owed = Owed::Message { left: replies };
             return Ok(found(len, Kind::MessageEnd { replies }, Event::MessageEnd { replies }));
         };
+        let reply = self.refused(why, receiving.size);
         for _ in 1..replies {
-            self.write(&refused(why), output);
+            self.write(&reply, output);
         }
-        let step = self.answered(len, &refused(why), output);
+        let step = self.answered(len, &reply, output);
         self.state.transaction_over();
         Ok(step)
     }
@@ -225,10 +257,15 @@ impl Server {
         for _ in 1..replies {
             self.write(&reply, output);
         }
+        // RFC 3030, 4.2: chunks behind a refused one were under way already, which is no error.
+        let under_way = self.state.transaction.as_ref().is_some_and(|t| t.failed);
         if last {
             self.state.transaction_over();
         } else {
             self.chunk_refused();
+        }
+        if under_way {
+            return Ok(self.answered(0, &reply, output));
         }
         self.reject(0, &reply, output)
     }
@@ -237,6 +274,17 @@ impl Server {
     pub(super) const fn chunk_refused(&mut self) {
         if let Some(transaction) = &mut self.state.transaction {
             transaction.failed = true;
+        }
+    }
+
+    /// What a refused message is answered at its end. Which of its faults was found first hangs on how it came in; this
+    /// does not.
+    fn refused(&self, why: Refusal, size: u64) -> Reply<'static> {
+        let too_big = self.capabilities.size().is_some_and(|limit| size > limit);
+        match why {
+            _ if too_big => say::TOO_BIG,
+            Refusal::TooBig => say::TOO_BIG,
+            _ => say::BAD_CONTENT,
         }
     }
 
@@ -255,11 +303,4 @@ pub(super) struct Chunk<'a> {
     pub(super) last: bool,
     pub(super) permitted: Result<(), Reply<'static>>,
     pub(super) line: &'a crate::line::Found,
-}
-
-const fn refused(why: Refusal) -> Reply<'static> {
-    match why {
-        Refusal::TooBig => say::TOO_BIG,
-        _ => say::BAD_CONTENT,
-    }
 }

@@ -76,6 +76,16 @@ impl<'a> Envelope<'a> {
         }
     }
 
+    /// With one parameter of MAIL more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Params::with`].
+    pub fn with(mut self, param: &Param<'_>) -> Result<Self, crate::param::Error> {
+        self.params = self.params.with(param)?;
+        Ok(self)
+    }
+
     fn is_ascii(&self) -> bool {
         self.from.is_ascii() && self.to.iter().all(|to| to.path.is_ascii())
     }
@@ -88,6 +98,18 @@ fn bare(address: &str) -> &str {
 impl<'a, P: Into<ForwardPath<'a>>> From<P> for Recipient<'a> {
     fn from(path: P) -> Self {
         Self { path: path.into(), params: Params::default() }
+    }
+}
+
+impl<'a> Recipient<'a> {
+    /// With one parameter of RCPT more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Params::with`].
+    pub fn with(mut self, param: &Param<'_>) -> Result<Self, crate::param::Error> {
+        self.params = self.params.with(param)?;
+        Ok(self)
     }
 }
 
@@ -182,7 +204,12 @@ impl Envelope<'_> {
             }
             BodyType::SevenBit => {}
         }
-        if declared.is_none() && content.body != BodyType::SevenBit && offered.has(Extension::EightBitMime) {
+        let declare = match content.body {
+            BodyType::SevenBit => false,
+            BodyType::EightBitMime => offered.has(Extension::EightBitMime),
+            BodyType::BinaryMime => true,
+        };
+        if declare && declared.is_none() {
             params = params.with(&Param::Body(content.body))?;
         }
         if (content.utf8_header || !self.is_ascii()) && !params.smtputf8() {

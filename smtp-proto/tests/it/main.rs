@@ -1,5 +1,10 @@
 //! What smtp-proto promises, one module a promise.
 mod bodies;
+mod limits;
+mod smuggling;
+mod splits;
+mod starttls;
+mod transcripts;
 
 mod link;
 #[cfg(feature = "rustls")]
@@ -7,5 +12,6 @@ mod tls;
 
 mod auth;
 mod capabilities;
+mod flows;
 mod replies;
 mod values;
