@@ -215,7 +215,6 @@ impl<I: Io> Connection<I> {
         if idle {
             self.pump.link.release();
         }
-        self.pump.io.idle(idle);
         let read = if idle {
             unless(&self.shutdown, self.pump.read(until)).await
         } else {
