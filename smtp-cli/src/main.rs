@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    smtp_cli::tour::run()
+    smtp_cli::run(std::env::args_os())
 }

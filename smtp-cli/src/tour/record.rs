@@ -144,10 +144,6 @@ impl<I: Io> Io for Tap<I> {
         Ok(written)
     }
 
-    fn idle(&mut self, idle: bool) {
-        self.io.idle(idle);
-    }
-
     fn peer(&self) -> Option<SocketAddr> {
         self.io.peer()
     }

@@ -103,7 +103,7 @@ fn listen(
             (address, thread::spawn(move || smol::block_on(run)))
         }
         Runtime::Blocking => {
-            let listener = smtp_blocking::Listener::bind(ANY_PORT, &shutdown)?;
+            let listener = smtp_blocking::Listener::bind(ANY_PORT)?;
             let address = listener.local_addr()?;
             let run = async move { serve(Recorded::new(listener, &tape), service, &shutdown, handler).await };
             (address, thread::spawn(move || smtp_blocking::block_on(run)))
