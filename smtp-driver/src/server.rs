@@ -219,7 +219,6 @@ impl<I: Io> Connection<I> {
         if idle {
             self.pump.link.release();
         }
-        self.pump.io.idle(idle);
         let read = if idle {
             unless(&self.shutdown, self.pump.read(until)).await
         } else {
@@ -263,7 +262,6 @@ impl<I: Io> Connection<I> {
     async fn shake_hands(&mut self) -> Result<bool, Error> {
         let patience = self.server.config().timeouts.command;
         let until = Some(self.pump.io.age().saturating_add(patience));
-        self.pump.io.idle(true);
         let Some(shaken) = unless(&self.shutdown, self.pump.handshake(until)).await else { return Ok(false) };
         shaken.map_err(|blocked| Error::blocked(blocked, Stage::Handshake))?;
         self.server.tls_established();
