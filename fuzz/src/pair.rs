@@ -19,7 +19,7 @@ use smtp_proto::session::{
 use smtp_proto::stage::Protocol;
 use smtp_proto::status::{Class, Code};
 
-use super::bodies::{model_in, model_out};
+use super::bodies::{mended, model_in, model_out};
 use super::client as clients;
 use super::script::{Party, Script, Went, settle};
 use super::server::{self as servers, Answer, NOW, codes};
@@ -192,7 +192,11 @@ impl<'i> Near<'i> {
         let message = self.script.octets;
         let chunking = self.client.capabilities().has(Extension::Chunking);
         let chunked = chunking && self.transfer() != Transfer::Data;
-        let expected = if chunked { message.to_vec() } else { self.through(message) };
+        let expected = if chunked {
+            mended(message, self.client.config().line_ends).content
+        } else {
+            self.through(message)
+        };
         for body in &self.far.bodies {
             assert_eq!(body.escape_ascii().to_string(), expected.escape_ascii().to_string());
         }

@@ -167,3 +167,26 @@ impl AsRef<str> for Domain<'_> {
         &self.0
     }
 }
+
+#[cfg(feature = "idna")]
+impl Domain<'_> {
+    /// The same domain with its U-labels as A-labels (RFC 5891), for a server that does not offer SMTPUTF8.
+    ///
+    /// ```
+    /// # use smtp_proto::address::Domain;
+    /// assert_eq!(Domain::parse("b\u{fc}cher.example")?.to_a_labels()?.as_str(), "xn--bcher-kva.example");
+    /// # Ok::<(), smtp_proto::address::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Domain`] if a label has no A-label.
+    pub fn to_a_labels(&self) -> Result<Domain<'static>, Error> {
+        if self.is_ascii() {
+            return Ok(self.clone().into_owned());
+        }
+        let ascii = idna::domain_to_ascii_cow(self.0.as_bytes(), idna::AsciiDenyList::STD3);
+        let ascii = ascii.map_err(|_| Error::Domain)?;
+        Domain::parse(&ascii).map(Domain::into_owned)
+    }
+}

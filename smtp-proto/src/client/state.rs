@@ -17,7 +17,7 @@ pub(super) struct State {
     /// Sent: MAIL went out, and neither the end of its message nor RSET did. A refused MAIL takes it back.
     pub(super) open: bool,
     /// Sent: MAIL asked for PRDR.
-    prdr_asked: bool,
+    pub(super) prdr_asked: bool,
     /// Answered: the transaction whose replies are coming asked for it.
     pub(super) prdr: bool,
     /// Answered: the server accepted MAIL, and neither a RSET nor the end of the message.
@@ -77,8 +77,9 @@ impl State {
         self.left == 0
     }
 
-    /// A reply came; `later_mail` says whether a MAIL of a later transaction is in flight already.
-    pub(super) const fn answered(&mut self, stage: Stage, code: Code, later_mail: bool) {
+    /// A reply came; `later_mail` says whether a MAIL of a later transaction is in flight already, `nothing_later`
+    /// whether the flight is over.
+    pub(super) const fn answered(&mut self, stage: Stage, code: Code, later_mail: bool, nothing_later: bool) {
         let accepted = matches!(code.class(), Class::Completed);
         match stage {
             Stage::Hello if accepted => {
@@ -95,8 +96,9 @@ impl State {
                 }
             }
             Stage::Rcpt if accepted => self.accepted += 1,
-            // A refused last chunk leaves the transaction open (RFC 3030, 2).
+            // A refused last chunk leaves the transaction open (RFC 3030, 2): only RSET is sure to end it.
             Stage::Rset | Stage::LastChunk if accepted => self.held = false,
+            Stage::LastChunk if nothing_later => self.open = true,
             Stage::EndOfData => self.held = false,
             Stage::Auth => {
                 self.challenged = code.as_u16() == 334;

@@ -35,7 +35,7 @@ use bytes::{BufMut, BytesMut};
 pub use config::{Config, Policy};
 pub use event::{Event, Refusal, Step, Taken};
 
-use crate::auth::Base64;
+use crate::auth::{Base64, Mechanisms};
 use crate::command::{self, Command, Verb};
 use crate::dot::Body;
 use crate::error::{NotNow, Violation};
@@ -53,9 +53,11 @@ use state::State;
 
 /// One connection of a server: state, limits and one deadline; no buffer, no socket, no clock.
 ///
-/// - ask: [`has_tls`](Self::has_tls), [`is_authenticated`](Self::is_authenticated), [`capabilities`](Self::capabilities)
+/// - ask: [`has_tls`](Self::has_tls), [`is_authenticated`](Self::is_authenticated),
+///   [`capabilities`](Self::capabilities), [`mechanisms`](Self::mechanisms)
 /// - tell: [`reply`](Self::reply), [`challenge`](Self::challenge), [`tls_established`](Self::tls_established),
-///   [`timed_out`](Self::timed_out), [`shut_down`](Self::shut_down), [`eof`](Self::eof)
+///   [`set_authenticated`](Self::set_authenticated), [`timed_out`](Self::timed_out), [`shut_down`](Self::shut_down),
+///   [`eof`](Self::eof)
 /// - poll: [`step`](Self::step) and [`event`](Self::event), or [`poll`](Self::poll), which is both
 #[derive(Debug)]
 pub struct Server {
@@ -159,6 +161,13 @@ impl Server {
         self.state.transaction.is_some()
     }
 
+    /// The mechanisms that AUTH offers as things stand: those of [`capabilities`](Self::capabilities), less what needs
+    /// TLS where there is none.
+    #[must_use]
+    pub fn mechanisms(&self) -> Mechanisms {
+        state::mechanisms(&self.state, &self.config, &self.capabilities)
+    }
+
     /// Whether nothing of a message is in hand and nothing is owed, so that the connection may be closed with a 421.
     #[must_use]
     pub const fn is_idle(&self) -> bool {
@@ -187,7 +196,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// A [`Violation`] is the client's fault and fatal: write its [`reply`](Violation::reply), if it has one, and close.
+    /// A [`Violation`] is the client's fault and fatal: write its [`reply`](Violation::reply), if it has one, by
+    /// [`write_last`](Self::write_last), and close.
     pub fn step(
         &mut self,
         now: Duration,
@@ -264,10 +274,15 @@ impl Server {
         input: &'b [u8],
         output: &mut BytesMut,
     ) -> Result<Step<(Taken, Event<'b>)>, Violation> {
+        // What the caller wrote by itself need not be asked for.
+        self.flush &= !output.is_empty();
         let full = output.len() >= self.config.limits.output;
-        if (self.flush || full) && !output.is_empty() {
+        if self.flush || (full && !output.is_empty()) {
             self.flush = false;
             return Ok(Step::Flush(Some(now.saturating_add(self.config.timeouts.write))));
+        }
+        if matches!(self.owed, Owed::Greeting) && self.refuses_early(input) {
+            return Err(self.fail(Violation::EarlyTalker));
         }
         if !matches!(self.owed, Owed::Nothing) {
             return Ok(Step::AwaitingReply);
@@ -278,7 +293,7 @@ impl Server {
         match self.phase {
             Phase::Closed => Ok(Step::Closed),
             Phase::Opened => {
-                if self.config.refuse_early_talkers && !input.is_empty() && !self.offers_pipe_connect() {
+                if self.refuses_early(input) {
                     return Err(self.fail(Violation::EarlyTalker));
                 }
                 self.phase = Phase::Commands;
@@ -301,12 +316,19 @@ impl Server {
         input: &'b [u8],
         output: &mut BytesMut,
     ) -> Result<Step<(Taken, Event<'b>)>, Violation> {
-        let line = match self.lines.next(input, self.config.limits.line) {
+        // RFC 4954, 4: the initial response may be as long as any other.
+        let auth = input.get(..AUTH.len()).is_some_and(|verb| verb.eq_ignore_ascii_case(AUTH));
+        let limits = &self.config.limits;
+        let (limit, too_long) = match auth {
+            true => (limits.line.max(limits.auth_line + AUTH_NAME), say::AUTH_LINE_TOO_LONG),
+            false => (limits.line, say::LINE_TOO_LONG),
+        };
+        let line = match self.lines.next(input, limit) {
             Ok(Some(line)) => line,
             Ok(None) => return Ok(self.need_input(now)),
             Err(_) => {
                 self.phase = Phase::SkipLine(0);
-                return self.reject(0, &say::LINE_TOO_LONG, output);
+                return self.reject(0, &too_long, output);
             }
         };
         self.deadline.clear();
@@ -320,12 +342,19 @@ impl Server {
         };
         let permitted = self.state.permit(&command, &self.config, &self.capabilities);
         if let Command::Bdat { size, last } = command {
+            // To a client that was not offered CHUNKING, this need not be a chunk's beginning.
+            if !self.state.may_chunk(&self.capabilities) {
+                return Err(self.fail(Violation::Undelimited));
+            }
             return self.chunk(Chunk { size, last, permitted, line: &line });
         }
         if let Err(refusal) = permitted {
             return match command {
-                // Refused recipients are no errors (RFC 5321, 4.5.3.1.8 has them in the hundreds).
-                Command::Rcpt(_) => Ok(self.answered(line.len, &refusal, output)),
+                // Refused recipients are no errors (RFC 5321, 4.5.3.1.8 has them in the hundreds), nor is the DATA that
+                // was sent along before they were known to be refused (RFC 2920, 3.1).
+                Command::Rcpt(_) | Command::Data if self.state.hello.is_some() => {
+                    Ok(self.answered(line.len, &refusal, output))
+                }
                 _ => self.reject(line.len, &refusal, output),
             };
         }
@@ -425,7 +454,8 @@ impl Server {
             Owed::Rcpt if accepted => self.state.rcpt_accepted(),
             Owed::StartTls if accepted => self.phase = Phase::StartTls,
             Owed::Auth if accepted => self.state.authenticated = true,
-            Owed::Rset if accepted => self.state.transaction_over(),
+            // Whatever it is answered: a client that gave its recipients up must not reach them with its next message.
+            Owed::Rset => self.state.transaction_over(),
             Owed::Xclient if accepted => {
                 self.state.new_session();
                 self.owed = Owed::Nothing;
@@ -509,6 +539,12 @@ impl Server {
         }
     }
 
+    /// Who the client is, is known by other means than AUTH: its certificate, its address, or LOGIN of XCLIENT. STARTTLS
+    /// and XCLIENT forget it, as they do AUTH.
+    pub const fn set_authenticated(&mut self) {
+        self.state.authenticated = true;
+    }
+
     /// The deadline passed: 421 and the end.
     pub fn timed_out(&mut self, output: &mut BytesMut) -> Violation {
         let violation = Violation::TimedOut { stage: self.stage() };
@@ -525,9 +561,13 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Violation::Eof`] if it did so in the midst of a message or a login: what was received of it is to be dropped.
-    pub const fn eof(&mut self) -> Result<(), Violation> {
-        let stage = self.stage();
+    /// [`Violation::Eof`] if it did so in the midst of a message, which is also between two of its chunks, or of a login:
+    /// what was received of it is to be dropped.
+    pub fn eof(&mut self) -> Result<(), Violation> {
+        let stage = match self.stage() {
+            Stage::Idle if self.state.transaction.is_some_and(|t| t.chunked) => Stage::Chunk,
+            stage => stage,
+        };
         self.phase = Phase::Closed;
         match stage {
             Stage::Idle | Stage::Greeting => Ok(()),
@@ -545,8 +585,11 @@ impl Server {
         }
     }
 
-    fn offers_pipe_connect(&self) -> bool {
-        self.capabilities.has(Extension::PipeConnect)
+    /// Whether this is input ahead of the greeting, from a client that may not send any.
+    fn refuses_early(&self, input: &[u8]) -> bool {
+        self.config.refuse_early_talkers
+            && !input.is_empty()
+            && !self.capabilities.has(Extension::PipeConnect)
     }
 
     fn options(&self) -> command::Options {
@@ -564,7 +607,7 @@ impl Server {
         reply: &Reply<'static>,
         output: &mut BytesMut,
     ) -> Result<Step<(Taken, Event<'b>)>, Violation> {
-        self.errors += 1;
+        self.errors = self.errors.saturating_add(1);
         if self.errors > self.config.limits.errors {
             return Err(self.fail(Violation::TooManyErrors));
         }
@@ -583,6 +626,7 @@ impl Server {
 
     const fn fail(&mut self, violation: Violation) -> Violation {
         self.phase = Phase::Closed;
+        self.owed = Owed::Nothing;
         violation
     }
 
@@ -590,8 +634,8 @@ impl Server {
     fn count(&mut self, owed: &Owed, code: Code, output: &mut BytesMut) {
         let refused = code.class() == Class::Permanent;
         match owed {
-            Owed::Unknown { .. } if refused => self.errors += 1,
-            Owed::Auth if refused => self.auth_failures += 1,
+            Owed::Unknown { .. } if refused => self.errors = self.errors.saturating_add(1),
+            Owed::Auth if refused => self.auth_failures = self.auth_failures.saturating_add(1),
             _ => return,
         }
         let limits = &self.config.limits;
@@ -603,6 +647,12 @@ impl Server {
     fn close_with(&mut self, reply: &Reply<'static>, output: &mut BytesMut) {
         self.phase = Phase::Closed;
         self.owed = Owed::Nothing;
+        self.write(reply, output);
+    }
+
+    /// Writes the last words of a session that a [`Violation`] ended: its [`reply`](Violation::reply), with the server's
+    /// name in front of a 421.
+    pub fn write_last(&self, reply: &Reply<'_>, output: &mut BytesMut) {
         self.write(reply, output);
     }
 
@@ -630,9 +680,7 @@ impl Server {
     /// RFC 5321, 4.2: the greeting, 221 and 421 start with the domain.
     fn write_named(&self, reply: &Reply<'_>, output: &mut BytesMut) {
         let domain = self.config.domain.as_str();
-        let first = reply.lines().next();
-        let named = first.is_some_and(|line| line.text.starts_with(domain.as_bytes()));
-        if named {
+        if reply.lines().next().is_some_and(|line| names(line.text, domain)) {
             return reply.write(false, output);
         }
         let text = alloc::format!("{domain} {}", reply.text());
@@ -652,11 +700,27 @@ impl Server {
         }
         let text = reply.text();
         let text = text.lines().next().unwrap_or_default();
-        let mechanisms = state::mechanisms(&self.state, &self.config, &self.capabilities);
-        let listed = self.capabilities.clone().restricted_to(self.state.offered).with_mechanisms(mechanisms);
-        listed.write_ehlo(&alloc::format!("{} {text}", self.config.domain.as_str()), output);
+        let listed =
+            self.capabilities.clone().restricted_to(self.state.offered).with_mechanisms(self.mechanisms());
+        // RFC 2033, 5: they are offered in any case.
+        let listed = match verb {
+            Verb::Lhlo => listed.with(Extension::Pipelining).with(Extension::EnhancedStatusCodes),
+            _ => listed,
+        };
+        let domain = self.config.domain.as_str();
+        if names(text.as_bytes(), domain) {
+            listed.write_ehlo(text, output);
+        } else {
+            listed.write_ehlo(&alloc::format!("{domain} {text}"), output);
+        }
     }
 }
+
+/// The start of an AUTH command.
+const AUTH: &[u8] = b"AUTH ";
+
+/// Octets for `AUTH SCRAM-SHA-256-PLUS ` and some to spare.
+const AUTH_NAME: usize = 64;
 
 impl Owed {
     fn of(command: &Command<'_>) -> Self {
@@ -688,8 +752,6 @@ impl Owed {
     const fn admits(&self, code: Code) -> Result<(), NotNow> {
         let fits = match (self, code.class()) {
             (Self::Nothing, _) => return Err(NotNow::NothingOwed),
-            // RFC 5321, 4.1.1.5: nothing but 250 answers RSET, so that the client knows that nothing is left.
-            (Self::Rset, Class::Transient | Class::Permanent) => matches!(code.as_u16(), 421 | 521),
             (_, Class::Transient | Class::Permanent) => true,
             (Self::Data, Class::Intermediate) => code.as_u16() == 354,
             (Self::Data, Class::Completed) => false,
@@ -759,6 +821,11 @@ impl<'b> Event<'b> {
             C::Other { verb, args } => Self::Unknown { verb, args },
         })
     }
+}
+
+/// Whether a reply's first line starts with the domain already.
+fn names(text: &[u8], domain: &str) -> bool {
+    matches!(text.strip_prefix(domain.as_bytes()), Some([] | [b' ', ..]))
 }
 
 fn found<'b>(len: usize, kind: Kind, event: Event<'b>) -> Step<(Taken, Event<'b>)> {

@@ -97,16 +97,35 @@ impl Server {
                 Scan::End { len } => self.message_end(receiving, len, output),
                 Scan::More => Ok(self.need_block(now)),
             },
-            Framing::Chunk { left: 0, last: true } => self.message_end(receiving, 0, output),
+            Framing::Chunk { left: 0, last: true } => {
+                // A CR as the very last octet is a bare one, and no octet behind it has shown that.
+                if let (Verdict::Open, Some(why)) =
+                    (receiving.verdict, self.refusal(receiving.size, self.surveyed()))
+                {
+                    receiving.verdict = Verdict::Refused(why);
+                    self.phase = Phase::Message(receiving);
+                    return Ok(found(0, Kind::Refused(why), Event::Refused(why)));
+                }
+                self.message_end(receiving, 0, output)
+            }
             Framing::Chunk { left: 0, last: false } => self.chunk_end(receiving, output),
             Framing::Chunk { .. } if input.is_empty() => Ok(self.need_block(now)),
             Framing::Chunk { left, .. } => {
                 let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
                 *left -= len as u64;
-                let body = Event::Body(Body::raw(&input[..len]));
+                let octets = &input[..len];
+                let flaws = self.survey(octets);
                 let taken = Taken { len, kind: Kind::Raw };
-                self.lend(receiving, taken, body, len as u64, Flaws::NONE)
+                self.lend(receiving, taken, Event::Body(Body::raw(octets)), len as u64, flaws)
             }
+        }
+    }
+
+    /// What is wrong with all the octets of a message in chunks.
+    fn surveyed(&self) -> Flaws {
+        match &self.state.transaction {
+            Some(t) if t.declared.body != BodyType::BinaryMime => t.survey.finish().flaws,
+            _ => Flaws::NONE,
         }
     }
 
@@ -125,22 +144,31 @@ impl Server {
             receiving.since = 0;
             self.deadline.clear();
         }
-        let discarded = found(taken.len, Kind::Discarded, Event::Discarded);
-        let step = match (receiving.verdict, self.refusal(receiving.size, flaws)) {
-            (Verdict::Open, None) => Step::Event((taken, body)),
-            (Verdict::Open, Some(why)) => {
-                receiving.verdict = Verdict::Refused(why);
-                found(taken.len, Kind::Refused(why), Event::Refused(why))
+        let step = match receiving.verdict {
+            Verdict::Open => match self.refusal(receiving.size, flaws) {
+                None => Step::Event((taken, body)),
+                Some(why) => {
+                    receiving.verdict = Verdict::Refused(why);
+                    found(taken.len, Kind::Refused(why), Event::Refused(why))
+                }
+            },
+            Verdict::Refused(_) | Verdict::OutOfSequence => {
+                found(taken.len, Kind::Discarded, Event::Discarded)
             }
-            // What is answered must not depend on where the input was cut, hence not on which flaw was seen first.
-            (Verdict::Refused(seen), Some(why)) => {
-                receiving.verdict = Verdict::Refused(seen.min(why));
-                discarded
-            }
-            (Verdict::Refused(_), None) | (Verdict::OutOfSequence, _) => discarded,
         };
         self.phase = Phase::Message(receiving);
         Ok(step)
+    }
+
+    /// What is wrong with a chunk's octets. Under BINARYMIME nothing is: bare line ends, NULs and long lines are content.
+    fn survey(&mut self, octets: &[u8]) -> Flaws {
+        match &mut self.state.transaction {
+            Some(transaction) if transaction.declared.body != BodyType::BinaryMime => {
+                transaction.survey.add(octets);
+                transaction.survey.flaws()
+            }
+            _ => Flaws::NONE,
+        }
     }
 
     fn refusal(&self, size: u64, flaws: Flaws) -> Option<Refusal> {
@@ -178,7 +206,8 @@ impl Server {
             }
             Verdict::Refused(why) => {
                 self.chunk_refused();
-                Ok(self.answered(0, &refused(why), output))
+                let reply = self.refused(why, receiving.size);
+                Ok(self.answered(0, &reply, output))
             }
             Verdict::OutOfSequence => self.reject_bdat(false, output),
         }
@@ -200,10 +229,11 @@ impl Server {
             self.owed = Owed::Message { left: replies };
             return Ok(found(len, Kind::MessageEnd { replies }, Event::MessageEnd { replies }));
         };
+        let reply = self.refused(why, receiving.size);
         for _ in 1..replies {
-            self.write(&refused(why), output);
+            self.write(&reply, output);
         }
-        let step = self.answered(len, &refused(why), output);
+        let step = self.answered(len, &reply, output);
         self.state.transaction_over();
         Ok(step)
     }
@@ -232,13 +262,28 @@ impl Server {
         } else {
             self.chunk_refused();
         }
-        self.reject(0, &reply, output)
+        // As DATA: chunks behind refused recipients, or behind a refused chunk, were sent before that was known.
+        match self.state.hello {
+            Some(_) => Ok(self.answered(0, &reply, output)),
+            None => self.reject(0, &reply, output),
+        }
     }
 
     /// RFC 3030, 2: what follows a refused chunk is discarded, until LAST or RSET.
     pub(super) const fn chunk_refused(&mut self) {
         if let Some(transaction) = &mut self.state.transaction {
             transaction.failed = true;
+        }
+    }
+
+    /// What a refused message is answered at its end. Which of its faults was found first hangs on how it came in; this
+    /// does not.
+    fn refused(&self, why: Refusal, size: u64) -> Reply<'static> {
+        let too_big = self.capabilities.size().is_some_and(|limit| size > limit);
+        match why {
+            _ if too_big => say::TOO_BIG,
+            Refusal::TooBig => say::TOO_BIG,
+            _ => say::BAD_CONTENT,
         }
     }
 
@@ -257,11 +302,4 @@ pub(super) struct Chunk<'a> {
     pub(super) last: bool,
     pub(super) permitted: Result<(), Reply<'static>>,
     pub(super) line: &'a crate::line::Found,
-}
-
-const fn refused(why: Refusal) -> Reply<'static> {
-    match why {
-        Refusal::TooBig => say::TOO_BIG,
-        _ => say::BAD_CONTENT,
-    }
 }
