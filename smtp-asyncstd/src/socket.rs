@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use async_io::{Async, Timer};
 use async_net::AsyncToSocketAddrs;
 use bytes::BytesMut;
-use smtp_driver::io::{make_room, read_into, room};
+use smtp_driver::io::{give_back, make_room, read_into, room};
 use smtp_driver::{Io, connect_each};
 
 /// A socket of the reactor's, a [`TcpStream`] or a [`UnixStream`], and when it was opened.
@@ -87,17 +87,19 @@ where
 
     async fn read(&mut self, buf: &mut BytesMut, until: Option<Duration>) -> io::Result<usize> {
         within(self.opened, until, async {
-            // What room is left from before serves for a look, which is cheaper than to ask the reactor; no room is
-            // made before there is something to read.
+            // What room there is from before serves for a look, which is cheaper than to ask the reactor.
+            let mut made = false;
             loop {
                 if let room @ 1.. = room(buf) {
                     match read_into(buf, room, |room| self.stream.get_ref().read(room)) {
-                        Err(error) if is_passing(&error) => {}
+                        Err(error) if is_passing(&error) => give_back(buf, made),
                         done => return done,
                     }
                 }
-                self.stream.readable().await?;
-                make_room(buf);
+                // Not `readable()`, which forgets what it has seen when dropped: a read dropped again and again would
+                // never find anything.
+                poll_fn(|context| self.stream.poll_readable(context)).await?;
+                made = make_room(buf);
             }
         })
         .await
@@ -107,9 +109,10 @@ where
         within(self.opened, until, async {
             loop {
                 match self.stream.get_ref().write_vectored(bufs) {
-                    Err(error) if is_passing(&error) => self.stream.writable().await?,
+                    Err(error) if is_passing(&error) => {}
                     done => return done,
                 }
+                poll_fn(|context| self.stream.poll_writable(context)).await?;
             }
         })
         .await

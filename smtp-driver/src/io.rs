@@ -15,7 +15,8 @@ use bytes::BytesMut;
 ///
 /// Deadlines are ages of the connection rather than durations, so that a peer that drips octets cannot renew them.
 ///
-/// A blocking transport implements this with futures that are ready when they return.
+/// A blocking transport implements this with futures that block for a moment, and are pending in between, so that
+/// what they are raced with is looked at too.
 pub trait Io: Send {
     /// The time since the connection was opened. Never goes back.
     fn age(&self) -> Duration;
@@ -44,14 +45,6 @@ pub trait Io: Send {
         bufs: &[IoSlice<'_>],
         until: Option<Duration>,
     ) -> impl Future<Output = io::Result<usize>> + Send;
-
-    /// Says, ahead of a read, whether the connection is between messages, so that a shutdown may cut the wait.
-    ///
-    /// It holds until it is said otherwise. For transports whose reads cannot be raced: a read that a shutdown has
-    /// cut stays pending, so reads while idle are to be wrapped in [`unless`](crate::unless).
-    fn idle(&mut self, idle: bool) {
-        let _ = idle;
-    }
 
     /// The other end's address, where the transport has one.
     fn peer(&self) -> Option<SocketAddr> {
@@ -106,10 +99,19 @@ pub fn room(buf: &BytesMut) -> usize {
 
 const MIN_READ: usize = READ / 8;
 
-/// Sees to room for a read in `buf`. Call it only when there is something to read.
-pub fn make_room(buf: &mut BytesMut) {
-    if room(buf) == 0 {
+/// Sees to room for a read in `buf`, and says whether it had to. Call it only when there is something to read.
+pub fn make_room(buf: &mut BytesMut) -> bool {
+    let lacking = room(buf) == 0;
+    if lacking {
         buf.reserve(READ);
+    }
+    lacking
+}
+
+/// Takes back what [`make_room`] made, if it `made` any, when there was nothing to read after all.
+pub fn give_back(buf: &mut BytesMut, made: bool) {
+    if made && buf.is_empty() {
+        *buf = BytesMut::new();
     }
 }
 
@@ -130,4 +132,44 @@ pub fn read_into(
     let result = read(&mut buf[start..]);
     buf.truncate(start + *result.as_ref().unwrap_or(&0));
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_made_only_where_it_lacks_and_given_back_only_where_it_was_made() {
+        let mut buf = BytesMut::new();
+        assert_eq!(room(&buf), 0);
+        assert!(make_room(&mut buf));
+        assert_eq!(room(&buf), READ);
+        assert!(!make_room(&mut buf));
+        give_back(&mut buf, false);
+        assert_eq!(room(&buf), READ, "kept by its owner");
+        give_back(&mut buf, true);
+        assert_eq!(buf.capacity(), 0);
+        buf.extend_from_slice(b"kept");
+        let made = make_room(&mut buf);
+        give_back(&mut buf, made);
+        assert_eq!(buf, "kept");
+    }
+
+    #[test]
+    fn read_into_appends_what_was_read_and_nothing_on_an_error() {
+        let mut buf = BytesMut::from("a");
+        let read = read_into(&mut buf, 10, |room| {
+            assert_eq!(room, [0; 10]);
+            room[..2].copy_from_slice(b"bc");
+            Ok(2)
+        });
+        assert_eq!(read.expect("two"), 2);
+        read_into(&mut buf, 10, |room| {
+            room.fill(b'x');
+            Err(io::ErrorKind::WouldBlock.into())
+        })
+        .expect_err("that error");
+        assert_eq!(read_into(&mut buf, 10, |_| Ok(0)).expect("the end"), 0);
+        assert_eq!(buf, "abc");
+    }
 }

@@ -17,6 +17,8 @@ pub mod limits;
 pub mod line;
 pub mod link;
 pub mod param;
+pub mod proxy;
+pub mod received;
 pub mod reply;
 pub mod server;
 pub mod session;

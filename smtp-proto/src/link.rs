@@ -175,16 +175,19 @@ impl Link {
         (&self.input, &mut self.output)
     }
 
+    /// As [`split`](Self::split), but with all that it takes to write the output, so that one can flush while an event
+    /// still borrows the input.
+    pub fn halves(&mut self) -> (&[u8], Outlet<'_>) {
+        (&self.input, Outlet { output: &mut self.output, tls: self.tls.as_mut() })
+    }
+
     /// What is to be written to the socket next; empty when all has left. Under TLS this seals the output first, and
     /// has handshake messages, tickets and alerts too.
     ///
     /// Under TLS this is a part when the output is long: ask again after [`sent`](Self::sent). During the handshake
     /// output waits. After an error or [`close`](Self::close) it is dropped, and only the alert leaves.
     pub fn outgoing(&mut self) -> &[u8] {
-        match &mut self.tls {
-            Some(tls) => tls.seal(&mut self.output, &mut Lent::new(core::iter::empty())),
-            None => &self.output,
-        }
+        self.halves().1.into_outgoing()
     }
 
     /// `n` octets of what was outgoing have been written.
@@ -273,6 +276,40 @@ impl Link {
         match &mut self.tls {
             Some(tls) => tls.sealed(),
             None => &mut self.output,
+        }
+    }
+}
+
+/// The way out of a [`Link`], while its input is borrowed. From [`Link::halves`].
+#[derive(Debug)]
+pub struct Outlet<'l> {
+    output: &'l mut BytesMut,
+    tls: Option<&'l mut Tls>,
+}
+
+impl<'l> Outlet<'l> {
+    fn into_outgoing(self) -> &'l [u8] {
+        match self.tls {
+            Some(tls) => tls.seal(self.output, &mut Lent::new(core::iter::empty())),
+            None => self.output,
+        }
+    }
+
+    /// Where the protocol appends what it has to say.
+    pub const fn output(&mut self) -> &mut BytesMut {
+        self.output
+    }
+
+    /// As [`Link::outgoing`].
+    pub fn outgoing(&mut self) -> &[u8] {
+        Outlet { output: self.output, tls: self.tls.as_deref_mut() }.into_outgoing()
+    }
+
+    /// As [`Link::sent`].
+    pub fn sent(&mut self, n: usize) {
+        match &mut self.tls {
+            Some(tls) => advance(tls.sealed(), n),
+            None => advance(self.output, n),
         }
     }
 }

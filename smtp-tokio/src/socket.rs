@@ -1,12 +1,14 @@
 //! A connection: TCP, or a Unix socket.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use smtp_driver::io::make_room;
+use smtp_driver::io::{give_back, make_room};
 use smtp_driver::{Io, connect_each};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 #[cfg(unix)]
@@ -66,13 +68,18 @@ impl<S: Stream> Io for Socket<S> {
 
     async fn read(&mut self, buf: &mut BytesMut, until: Option<Duration>) -> io::Result<usize> {
         let stream = &mut self.stream;
-        within(self.opened, until, async {
-            // tokio notes it when a read empties the socket, so that this waits, with no room made, until more comes.
-            stream.readable().await?;
-            make_room(buf);
-            stream.read_buf(buf).await
-        })
-        .await
+        let read = poll_fn(|context| {
+            // tokio notes it when a read has emptied the socket, and this then waits for more. Of a new socket it
+            // assumes that there is something, and there need not be.
+            ready!(stream.poll_read_ready(context))?;
+            let made = make_room(buf);
+            let polled = pin!(stream.read_buf(buf)).poll(context);
+            if polled.is_pending() {
+                give_back(buf, made);
+            }
+            polled
+        });
+        within(self.opened, until, read).await
     }
 
     async fn write(&mut self, bufs: &[IoSlice<'_>], until: Option<Duration>) -> io::Result<usize> {
@@ -108,8 +115,8 @@ async fn within<T>(
 
 /// What the two kinds of socket have in common, and tokio has no trait for.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
-    /// Waits until a read finds something.
-    fn readable(&self) -> impl Future<Output = io::Result<()>> + Send;
+    /// Ready when a read is thought to find something.
+    fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
     /// The other end, if it has an internet address.
     fn peer(&self) -> Option<SocketAddr> {
         None
@@ -121,8 +128,8 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static {
 }
 
 impl Stream for TcpStream {
-    fn readable(&self) -> impl Future<Output = io::Result<()>> + Send {
-        Self::readable(self)
+    fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_read_ready(self, context)
     }
     fn peer(&self) -> Option<SocketAddr> {
         self.peer_addr().ok()
@@ -134,8 +141,8 @@ impl Stream for TcpStream {
 
 #[cfg(unix)]
 impl Stream for UnixStream {
-    fn readable(&self) -> impl Future<Output = io::Result<()>> + Send {
-        Self::readable(self)
+    fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_read_ready(self, context)
     }
 }
 

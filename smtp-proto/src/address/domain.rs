@@ -56,6 +56,12 @@ impl<'a> Domain<'a> {
     /// # Errors
     /// [`Error::Domain`], [`Error::Control`] or [`Error::TooLong`].
     pub fn parse_lenient(text: &'a str) -> Result<Self, Error> {
+        // A literal may hold more than a name, whoever is lenient with it.
+        if text.starts_with('[')
+            && let Ok(literal) = Self::parse(text)
+        {
+            return Ok(literal);
+        }
         grammar::whole(text, Error::Domain, grammar::lenient_name).map(|text| Self(Cow::Borrowed(text)))
     }
 
@@ -159,5 +165,28 @@ impl fmt::Display for Domain<'_> {
 impl AsRef<str> for Domain<'_> {
     fn as_ref(&self) -> &str {
         &self.0
+    }
+}
+
+#[cfg(feature = "idna")]
+impl Domain<'_> {
+    /// The same domain with its U-labels as A-labels (RFC 5891), for a server that does not offer SMTPUTF8.
+    ///
+    /// ```
+    /// # use smtp_proto::address::Domain;
+    /// assert_eq!(Domain::parse("b\u{fc}cher.example")?.to_a_labels()?.as_str(), "xn--bcher-kva.example");
+    /// # Ok::<(), smtp_proto::address::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Domain`] if a label has no A-label.
+    pub fn to_a_labels(&self) -> Result<Domain<'static>, Error> {
+        if self.is_ascii() {
+            return Ok(self.clone().into_owned());
+        }
+        let ascii = idna::domain_to_ascii_cow(self.0.as_bytes(), idna::AsciiDenyList::STD3);
+        let ascii = ascii.map_err(|_| Error::Domain)?;
+        Domain::parse(&ascii).map(Domain::into_owned)
     }
 }

@@ -197,3 +197,18 @@ impl AsRef<str> for Mailbox<'_> {
         &self.text
     }
 }
+
+#[cfg(feature = "idna")]
+impl Mailbox<'_> {
+    /// The same mailbox with its domain's U-labels as A-labels; `None` if the local part isn't ASCII, as there is no
+    /// such way for that.
+    #[must_use]
+    pub fn to_a_labels(&self) -> Option<Mailbox<'static>> {
+        if !self.local_part_raw().is_ascii() {
+            return None;
+        }
+        let domain = self.domain().to_a_labels().ok()?;
+        let text = alloc::format!("{}@{}", self.local_part_raw(), domain.as_str());
+        Mailbox::parse(&text).ok().map(Mailbox::into_owned)
+    }
+}

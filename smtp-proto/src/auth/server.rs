@@ -80,7 +80,7 @@ pub enum Next {
         /// Whom it asks to act as, if it asks.
         authzid: Option<String>,
     },
-    /// The end; reply what [`Error::codes`] says.
+    /// The end; reply with [`Error::reply`].
     Refuse(Error),
 }
 
@@ -184,6 +184,12 @@ impl Exchange {
             _ => State::Start,
         };
         Ok(Self { mechanism, state })
+    }
+
+    /// The mechanism.
+    #[must_use]
+    pub const fn mechanism(&self) -> Mechanism {
+        self.mechanism
     }
 
     /// Begins, with the decoded initial response if there was one.

@@ -1,3 +1,5 @@
+use alloc::sync::Arc;
+
 use crate::dot::LineEnds;
 use crate::limits::{ClientLimits, ClientTimeouts};
 use crate::stage::Protocol;
@@ -28,5 +30,20 @@ impl Default for Config {
             line_ends: LineEnds::Normalise,
             lenient_replies: false,
         }
+    }
+}
+
+impl Config {
+    /// The same client, speaking LMTP.
+    #[must_use]
+    pub const fn lmtp(mut self) -> Self {
+        self.protocol = Protocol::Lmtp;
+        self
+    }
+
+    /// Ready to be shared by connections.
+    #[must_use]
+    pub fn shared(self) -> Arc<Self> {
+        Arc::new(self)
     }
 }

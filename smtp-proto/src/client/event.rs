@@ -34,7 +34,7 @@ pub struct Answer<'b> {
 
 /// A reply that borrows nothing: turn it into an [`Answer`] with [`Client::event`](super::Client::event), then drop
 /// [`len`](Self::len) octets from the front of the input.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
     pub(super) len: usize,
     pub(super) to: Stage,

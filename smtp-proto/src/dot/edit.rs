@@ -25,6 +25,8 @@ struct Window {
     at: usize,
     len: usize,
     mask: u32,
+    /// Whether it has no CR and no LF alone.
+    whole: bool,
 }
 
 /// Passes over the clean stretches of a chunk.
@@ -33,17 +35,19 @@ struct Windows<'c> {
     bytes: &'c [u8],
     first: u32,
     at: usize,
+    /// The last window was full of edits, and so will the next be.
+    dense: bool,
     flaws: Flaws,
 }
 
 impl<'c> Windows<'c> {
     /// Over `bytes`, of which nothing is undecided: a CR at their end stands alone. `first` is what was ahead of them.
     const fn new(bytes: &'c [u8], first: u32) -> Self {
-        Self { bytes, first, at: 0, flaws: Flaws::NONE }
+        Self { bytes, first, at: 0, dense: false, flaws: Flaws::NONE }
     }
 
     fn next(&mut self) -> Option<Window> {
-        if self.at > 0 {
+        if self.at > 0 && !self.dense {
             self.at = scan::clean_until(self.bytes, self.at);
         }
         let at = self.at;
@@ -54,7 +58,9 @@ impl<'c> Windows<'c> {
         let marks = scan::marks::<false>(self.bytes, at, len, self.first);
         self.flaws |= marks.flaws;
         self.at += len;
-        Some(Window { at, len, mask: marks.mask })
+        self.dense = marks.mask.count_ones() > FEW;
+        let whole = marks.flaws.intersection(Flaws::BARE_CR.union(Flaws::BARE_LF)).is_empty();
+        Some(Window { at, len, mask: marks.mask, whole })
     }
 
     /// What completes a CR at the end of the chunk, once all was looked at.
@@ -92,10 +98,13 @@ fn edit(bytes: &[u8], at: usize, first: u32, rules: Rules) -> (&'static [u8], bo
 pub(super) fn append(bytes: &[u8], first: u32, rules: Rules, output: &mut impl BufMut) -> Flaws {
     let mut windows = Windows::new(bytes, first);
     let mut from = 0;
-    while let Some(Window { at, len, mut mask }) = windows.next() {
+    while let Some(Window { at, len, mut mask, whole }) = windows.next() {
         if mask.count_ones() > FEW {
             output.put_slice(&bytes[from..at]);
-            match (rules.mend, rules.stuff) {
+            // Where no line end is incomplete, mending comes to nothing. The first octet may stand behind one that is.
+            let behind = scan::behind(bytes, at, first);
+            let whole = whole && (behind as u8 != LF || behind == CRLF);
+            match (rules.mend && !whole, rules.stuff) {
                 (false, false) => rewrite::<false, false>(bytes, at, len, first, output),
                 (false, true) => rewrite::<false, true>(bytes, at, len, first, output),
                 (true, false) => rewrite::<true, false>(bytes, at, len, first, output),
@@ -120,7 +129,7 @@ pub(super) fn append(bytes: &[u8], first: u32, rules: Rules, output: &mut impl B
     windows.flaws
 }
 
-/// [`edit`] for every octet of a window, without branches.
+/// [`edit`] for every octet of a window, without branches: what is put in or left out is told by vectors first.
 fn rewrite<const MEND: bool, const STUFF: bool>(
     bytes: &[u8],
     at: usize,
@@ -130,24 +139,38 @@ fn rewrite<const MEND: bool, const STUFF: bool>(
 ) {
     // At most three octets for one; the mask stands for a bounds check.
     const ROOM: usize = 4 * STEP;
+    let mut padded = [0; STEP + 2];
+    let octets = if at >= 2 && len == STEP {
+        &bytes[at - 2..at + STEP]
+    } else {
+        padded[..2].copy_from_slice(&(scan::behind(bytes, at, first) as u16).to_be_bytes());
+        padded[2..2 + len].copy_from_slice(&bytes[at..at + len]);
+        &padded
+    };
+    let window = |from: usize| &octets[from..from + STEP];
+    let (mut ends, mut fixes, mut dots) = ([0u8; STEP], [0u8; STEP], [0u8; STEP]);
+    for (at, ((&before, &last), &octet)) in window(0).iter().zip(window(1)).zip(window(2)).enumerate() {
+        ends[at] = if last == CR { LF } else { CR };
+        fixes[at] = u8::from((last == CR) ^ (octet == LF));
+        let line = if MEND && STUFF { (last == CR) | (last == LF) } else { (before == CR) & (last == LF) };
+        dots[at] = u8::from((octet == b'.') & line);
+    }
     let mut buffer = [0; ROOM];
     let mut end = 0;
-    let behind = scan::behind(bytes, at, first);
-    let (mut before, mut last) = ((behind >> 8) as u8, behind as u8);
-    for &octet in &bytes[at..at + len] {
+    for (at, &octet) in window(2)[..len].iter().enumerate() {
         if MEND {
-            buffer[end % ROOM] = if last == CR { LF } else { CR };
-            end += usize::from((last == CR) ^ (octet == LF));
+            buffer[end % ROOM] = ends[at];
+            end += usize::from(fixes[at]);
         }
-        let line = if MEND && STUFF { (last == CR) | (last == LF) } else { (before == CR) & (last == LF) };
-        let dot = usize::from((octet == b'.') & line);
+        let dot = usize::from(dots[at]);
         if STUFF {
             buffer[end % ROOM] = b'.';
-            end += dot;
+            buffer[(end + dot) % ROOM] = octet;
+            end += 1 + dot;
+        } else {
+            buffer[end % ROOM] = octet;
+            end += 1 - dot;
         }
-        buffer[end % ROOM] = octet;
-        end += if STUFF { 1 } else { 1 - dot };
-        (before, last) = (last, octet);
     }
     output.put_slice(&buffer[..end]);
 }

@@ -12,6 +12,28 @@
 //! Some servers take a line end of LF alone, or a dot and a NUL, for the end of a message. So what goes out under `Reject`
 //! and `Normalise` has neither, and no server sees an end in it that was not meant. `Keep` is for peers that are known, and
 //! for BINARYMIME, which goes by BDAT and has no dots to stuff.
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use smtp_proto::dot::{LineEnds, Scan, Scanner, Stuffer};
+//!
+//! let mut wire = BytesMut::new();
+//! let mut stuffer = Stuffer::new(LineEnds::Normalise);
+//! stuffer.append(b"Subject: dots\n\n.first", &mut wire)?;
+//! stuffer.finish(&mut wire)?;
+//! assert_eq!(&wire[..], b"Subject: dots\r\n\r\n..first\r\n.\r\n");
+//!
+//! let mut scanner = Scanner::new(LineEnds::Reject);
+//! let mut content = Vec::new();
+//! let mut input = &wire[..];
+//! while let Scan::Piece(piece) = scanner.scan(input) {
+//!     piece.body(input).append_to(&mut content);
+//!     input = &input[piece.len..];
+//! }
+//! assert_eq!(content, b"Subject: dots\r\n\r\n.first\r\n");
+//! assert_eq!(scanner.scan(input), Scan::End { len: 3 });
+//! # Ok::<(), smtp_proto::dot::Flaws>(())
+//! ```
 
 use core::fmt;
 use core::ops::{BitOr, BitOrAssign};

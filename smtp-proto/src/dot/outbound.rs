@@ -1,4 +1,5 @@
 use bytes::{BufMut, BytesMut};
+use memchr::memchr2;
 
 use super::edit::{self, Lent, Rules};
 use super::scan::{CR, CRLF, LF};
@@ -14,6 +15,8 @@ use super::{Flaws, LineEnds};
 #[derive(Clone, Copy, Debug)]
 pub struct Stuffer {
     ends: LineEnds,
+    /// Whether dots are doubled, as DATA wants it and BDAT doesn't.
+    stuff: bool,
     state: State,
     refused: Flaws,
 }
@@ -40,7 +43,12 @@ impl Stuffer {
     /// At the start of a message.
     #[must_use]
     pub const fn new(ends: LineEnds) -> Self {
-        Self { ends, state: State::Line, refused: Flaws::NONE }
+        Self { ends, stuff: true, state: State::Line, refused: Flaws::NONE }
+    }
+
+    /// For the text of a message in chunks: sees to line ends, and to nothing else.
+    pub(crate) const fn of_chunks(ends: LineEnds) -> Self {
+        Self { stuff: false, ..Self::new(ends) }
     }
 
     /// Appends `chunk` as it is to be sent.
@@ -80,8 +88,12 @@ impl Stuffer {
         self.advance(chunk);
         let (ahead, chunk) =
             if self.refused.is_empty() { (start.ahead, start.chunk) } else { (&[][..], &[][..]) };
-        let lent = Lent::new(ahead, chunk, start.first, self.rules());
-        Segments { lent: Form::Stuffed(lent), refused: self.refused }
+        let lent = if self.stuff {
+            Form::Stuffed(Lent::new(ahead, chunk, start.first, self.rules()))
+        } else {
+            Form::Mended(Mended { queued: ahead, rest: chunk, mend: self.ends == LineEnds::Normalise })
+        };
+        Segments { lent, refused: self.refused }
     }
 
     /// Ends the message: closes its last line if that is open, then `.` CRLF. The next message may follow.
@@ -101,6 +113,20 @@ impl Stuffer {
         });
         self.state = State::Line;
         Ok(())
+    }
+
+    /// What ends the last chunk: the CR that waits.
+    pub(crate) fn close(&mut self) -> Result<&'static [u8], Flaws> {
+        let waits = core::mem::replace(&mut self.state, State::Line) == State::Cr;
+        if waits && self.ends == LineEnds::Reject {
+            self.refused |= Flaws::BARE_CR;
+        }
+        self.standing()?;
+        Ok(match self.ends {
+            _ if !waits => b"",
+            LineEnds::Keep => b"\r",
+            _ => b"\r\n",
+        })
     }
 
     const fn standing(&self) -> Result<(), Flaws> {
@@ -156,6 +182,7 @@ pub struct Segments<'c> {
 #[derive(Clone, Debug)]
 enum Form<'c> {
     Stuffed(Lent<'c>),
+    Mended(Mended<'c>),
     Raw(Option<&'c [u8]>),
 }
 
@@ -172,12 +199,45 @@ impl<'c> Segments<'c> {
     }
 }
 
+/// Text between whose slices a bare CR or LF became a CRLF.
+#[derive(Clone, Debug)]
+struct Mended<'c> {
+    queued: &'static [u8],
+    rest: &'c [u8],
+    mend: bool,
+}
+
+impl<'c> Iterator for Mended<'c> {
+    type Item = &'c [u8];
+
+    fn next(&mut self) -> Option<&'c [u8]> {
+        let queued = core::mem::take(&mut self.queued);
+        if !queued.is_empty() {
+            return Some(queued);
+        }
+        let mut from = 0;
+        while let Some(n) = memchr2(CR, LF, &self.rest[from..]).filter(|_| self.mend) {
+            let at = from + n;
+            if self.rest[at..].starts_with(b"\r\n") {
+                from = at + 2;
+                continue;
+            }
+            let text = &self.rest[..at];
+            (self.rest, self.queued) = (&self.rest[at + 1..], b"\r\n");
+            return if text.is_empty() { self.next() } else { Some(text) };
+        }
+        let rest = core::mem::take(&mut self.rest);
+        Some(rest).filter(|rest| !rest.is_empty())
+    }
+}
+
 impl<'c> Iterator for Segments<'c> {
     type Item = &'c [u8];
 
     fn next(&mut self) -> Option<&'c [u8]> {
         match &mut self.lent {
             Form::Stuffed(lent) => lent.next(),
+            Form::Mended(mended) => mended.next(),
             Form::Raw(chunk) => chunk.take(),
         }
     }

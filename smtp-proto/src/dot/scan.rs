@@ -34,15 +34,15 @@ struct Class {
 #[inline]
 fn classify<const N: usize>(bytes: &[u8], at: usize) -> Class {
     let (before, block) = (&bytes[at - 1..at - 1 + N], &bytes[at..at + N]);
-    let (mut hit, mut lf, mut nul, mut high) = (0u8, 0u8, 0u8, 0u8);
+    let (mut hit, mut lf, mut low, mut high) = (0u8, 0u8, u8::MAX, 0u8);
     for (&last, &octet) in before.iter().zip(block) {
         let line_end = u8::from(octet == LF);
         hit |= (u8::from(last == CR) ^ line_end) | (u8::from(last == LF) & u8::from(octet == b'.'));
         lf |= line_end;
-        nul |= u8::from(octet == 0);
+        low = low.min(octet);
         high |= octet;
     }
-    Class { hit: hit != 0, lf: lf != 0, nul: nul != 0, high: high >= 0x80 }
+    Class { hit: hit != 0, lf: lf != 0, nul: low == 0, high: high >= 0x80 }
 }
 
 /// The same, where dots behind line ends are expected: how many are stuffed, and whether octets must be looked at singly.

@@ -52,6 +52,9 @@ pub struct Config {
     pub auth_in_clear: bool,
     /// Octets ahead of the greeting end the connection.
     pub refuse_early_talkers: bool,
+    /// Parameters of MAIL and RCPT that this crate doesn't know are handed over with the event, for the embedder to take
+    /// or to answer 555. Otherwise the machine answers so (RFC 5321, 4.1.1.11).
+    pub unknown_parameters: bool,
     /// EHLO names are held to the grammar; otherwise underscores and bare addresses pass, as real clients send them.
     pub strict_hello: bool,
 }
@@ -83,6 +86,7 @@ impl Config {
             require_auth: false,
             auth_in_clear: false,
             refuse_early_talkers: true,
+            unknown_parameters: false,
             strict_hello: false,
         }
     }

@@ -12,7 +12,8 @@ use crate::status::Code;
 pub enum Step<E> {
     /// Something of the client's: take it from the input, and answer it where a reply is owed.
     Event(E),
-    /// A reply is owed; the next command is not looked at before it was given.
+    /// A reply is owed; the next command is not looked at before it was given. Where that takes a while, write what is in
+    /// the output first: the client may wait for just that.
     AwaitingReply,
     /// The replies may not be held back (RFC 2920, 3.2), or are many: write them by that age of the connection, then
     /// step again.
@@ -29,7 +30,7 @@ pub enum Step<E> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'b> {
-    /// The connection was opened, or XCLIENT opened a new session: the greeting is owed.
+    /// The connection was opened: the greeting is owed.
     Connect,
     /// EHLO, HELO or LHLO. A 250 to it lists the capabilities.
     Hello {
@@ -92,7 +93,7 @@ pub enum Event<'b> {
     Help(Text<'b>),
     /// ETRN.
     Etrn(Text<'b>),
-    /// XCLIENT: 220 opens a new session.
+    /// XCLIENT: 220, which is its greeting, opens a new session.
     Xclient(Attributes<'b>),
     /// XFORWARD.
     Xforward(Attributes<'b>),
@@ -107,8 +108,8 @@ pub enum Event<'b> {
     },
 }
 
-/// Why the machine refuses a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why the machine refuses a message. Where there are several reasons, the reply tells of the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Refusal {
     /// Longer than SIZE allows.
@@ -125,7 +126,7 @@ pub enum Refusal {
 
 /// An event that borrows nothing: turn it into an [`Event`] with [`Server::event`](super::Server::event), then drop
 /// [`len`](Self::len) octets from the front of the input.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
     pub(super) len: usize,
     pub(super) kind: Kind,
@@ -145,7 +146,7 @@ impl Taken {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Connect,
     /// A command of that many octets, its line end left out.

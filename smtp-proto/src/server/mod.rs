@@ -35,7 +35,7 @@ use bytes::{BufMut, BytesMut};
 pub use config::{Config, Policy};
 pub use event::{Event, Refusal, Step, Taken};
 
-use crate::auth::Base64;
+use crate::auth::{Base64, Mechanisms};
 use crate::command::{self, Command, Verb};
 use crate::dot::Body;
 use crate::error::{NotNow, Violation};
@@ -53,9 +53,11 @@ use state::State;
 
 /// One connection of a server: state, limits and one deadline; no buffer, no socket, no clock.
 ///
-/// - ask: [`has_tls`](Self::has_tls), [`is_authenticated`](Self::is_authenticated), [`capabilities`](Self::capabilities)
+/// - ask: [`has_tls`](Self::has_tls), [`is_authenticated`](Self::is_authenticated),
+///   [`capabilities`](Self::capabilities), [`mechanisms`](Self::mechanisms)
 /// - tell: [`reply`](Self::reply), [`challenge`](Self::challenge), [`tls_established`](Self::tls_established),
-///   [`timed_out`](Self::timed_out), [`shut_down`](Self::shut_down), [`eof`](Self::eof)
+///   [`set_authenticated`](Self::set_authenticated), [`timed_out`](Self::timed_out), [`shut_down`](Self::shut_down),
+///   [`eof`](Self::eof)
 /// - poll: [`step`](Self::step) and [`event`](Self::event), or [`poll`](Self::poll), which is both
 #[derive(Debug)]
 pub struct Server {
@@ -159,6 +161,13 @@ impl Server {
         self.state.transaction.is_some()
     }
 
+    /// The mechanisms that AUTH offers as things stand: those of [`capabilities`](Self::capabilities), less what needs
+    /// TLS where there is none.
+    #[must_use]
+    pub fn mechanisms(&self) -> Mechanisms {
+        state::mechanisms(&self.state, &self.config, &self.capabilities)
+    }
+
     /// Whether nothing of a message is in hand and nothing is owed, so that the connection may be closed with a 421.
     #[must_use]
     pub const fn is_idle(&self) -> bool {
@@ -187,7 +196,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// A [`Violation`] is the client's fault and fatal: write its [`reply`](Violation::reply), if it has one, and close.
+    /// A [`Violation`] is the client's fault and fatal: write its [`reply`](Violation::reply), if it has one, by
+    /// [`write_last`](Self::write_last), and close.
     pub fn step(
         &mut self,
         now: Duration,
@@ -264,10 +274,15 @@ impl Server {
         input: &'b [u8],
         output: &mut BytesMut,
     ) -> Result<Step<(Taken, Event<'b>)>, Violation> {
+        // What the caller wrote by itself need not be asked for.
+        self.flush &= !output.is_empty();
         let full = output.len() >= self.config.limits.output;
-        if (self.flush || full) && !output.is_empty() {
+        if self.flush || (full && !output.is_empty()) {
             self.flush = false;
             return Ok(Step::Flush(Some(now.saturating_add(self.config.timeouts.write))));
+        }
+        if matches!(self.owed, Owed::Greeting) && self.refuses_early(input) {
+            return Err(self.fail(Violation::EarlyTalker));
         }
         if !matches!(self.owed, Owed::Nothing) {
             return Ok(Step::AwaitingReply);
@@ -278,7 +293,7 @@ impl Server {
         match self.phase {
             Phase::Closed => Ok(Step::Closed),
             Phase::Opened => {
-                if self.config.refuse_early_talkers && !input.is_empty() && !self.offers_pipe_connect() {
+                if self.refuses_early(input) {
                     return Err(self.fail(Violation::EarlyTalker));
                 }
                 self.phase = Phase::Commands;
@@ -335,8 +350,11 @@ impl Server {
         }
         if let Err(refusal) = permitted {
             return match command {
-                // Refused recipients are no errors (RFC 5321, 4.5.3.1.8 has them in the hundreds).
-                Command::Rcpt(_) => Ok(self.answered(line.len, &refusal, output)),
+                // Refused recipients are no errors (RFC 5321, 4.5.3.1.8 has them in the hundreds), nor is the DATA that
+                // was sent along before they were known to be refused (RFC 2920, 3.1).
+                Command::Rcpt(_) | Command::Data if self.state.hello.is_some() => {
+                    Ok(self.answered(line.len, &refusal, output))
+                }
                 _ => self.reject(line.len, &refusal, output),
             };
         }
@@ -436,7 +454,8 @@ impl Server {
             Owed::Rcpt if accepted => self.state.rcpt_accepted(),
             Owed::StartTls if accepted => self.phase = Phase::StartTls,
             Owed::Auth if accepted => self.state.authenticated = true,
-            Owed::Rset if accepted => self.state.transaction_over(),
+            // Whatever it is answered: a client that gave its recipients up must not reach them with its next message.
+            Owed::Rset => self.state.transaction_over(),
             Owed::Xclient if accepted => {
                 self.state.new_session();
                 self.owed = Owed::Nothing;
@@ -520,6 +539,12 @@ impl Server {
         }
     }
 
+    /// Who the client is, is known by other means than AUTH: its certificate, its address, or LOGIN of XCLIENT. STARTTLS
+    /// and XCLIENT forget it, as they do AUTH.
+    pub const fn set_authenticated(&mut self) {
+        self.state.authenticated = true;
+    }
+
     /// The deadline passed: 421 and the end.
     pub fn timed_out(&mut self, output: &mut BytesMut) -> Violation {
         let violation = Violation::TimedOut { stage: self.stage() };
@@ -536,9 +561,13 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Violation::Eof`] if it did so in the midst of a message or a login: what was received of it is to be dropped.
-    pub const fn eof(&mut self) -> Result<(), Violation> {
-        let stage = self.stage();
+    /// [`Violation::Eof`] if it did so in the midst of a message, which is also between two of its chunks, or of a login:
+    /// what was received of it is to be dropped.
+    pub fn eof(&mut self) -> Result<(), Violation> {
+        let stage = match self.stage() {
+            Stage::Idle if self.state.transaction.is_some_and(|t| t.chunked) => Stage::Chunk,
+            stage => stage,
+        };
         self.phase = Phase::Closed;
         match stage {
             Stage::Idle | Stage::Greeting => Ok(()),
@@ -556,8 +585,11 @@ impl Server {
         }
     }
 
-    fn offers_pipe_connect(&self) -> bool {
-        self.capabilities.has(Extension::PipeConnect)
+    /// Whether this is input ahead of the greeting, from a client that may not send any.
+    fn refuses_early(&self, input: &[u8]) -> bool {
+        self.config.refuse_early_talkers
+            && !input.is_empty()
+            && !self.capabilities.has(Extension::PipeConnect)
     }
 
     fn options(&self) -> command::Options {
@@ -575,7 +607,7 @@ impl Server {
         reply: &Reply<'static>,
         output: &mut BytesMut,
     ) -> Result<Step<(Taken, Event<'b>)>, Violation> {
-        self.errors += 1;
+        self.errors = self.errors.saturating_add(1);
         if self.errors > self.config.limits.errors {
             return Err(self.fail(Violation::TooManyErrors));
         }
@@ -594,6 +626,7 @@ impl Server {
 
     const fn fail(&mut self, violation: Violation) -> Violation {
         self.phase = Phase::Closed;
+        self.owed = Owed::Nothing;
         violation
     }
 
@@ -601,8 +634,8 @@ impl Server {
     fn count(&mut self, owed: &Owed, code: Code, output: &mut BytesMut) {
         let refused = code.class() == Class::Permanent;
         match owed {
-            Owed::Unknown { .. } if refused => self.errors += 1,
-            Owed::Auth if refused => self.auth_failures += 1,
+            Owed::Unknown { .. } if refused => self.errors = self.errors.saturating_add(1),
+            Owed::Auth if refused => self.auth_failures = self.auth_failures.saturating_add(1),
             _ => return,
         }
         let limits = &self.config.limits;
@@ -614,6 +647,12 @@ impl Server {
     fn close_with(&mut self, reply: &Reply<'static>, output: &mut BytesMut) {
         self.phase = Phase::Closed;
         self.owed = Owed::Nothing;
+        self.write(reply, output);
+    }
+
+    /// Writes the last words of a session that a [`Violation`] ended: its [`reply`](Violation::reply), with the server's
+    /// name in front of a 421.
+    pub fn write_last(&self, reply: &Reply<'_>, output: &mut BytesMut) {
         self.write(reply, output);
     }
 
@@ -661,8 +700,8 @@ impl Server {
         }
         let text = reply.text();
         let text = text.lines().next().unwrap_or_default();
-        let mechanisms = state::mechanisms(&self.state, &self.config, &self.capabilities);
-        let listed = self.capabilities.clone().restricted_to(self.state.offered).with_mechanisms(mechanisms);
+        let listed =
+            self.capabilities.clone().restricted_to(self.state.offered).with_mechanisms(self.mechanisms());
         // RFC 2033, 5: they are offered in any case.
         let listed = match verb {
             Verb::Lhlo => listed.with(Extension::Pipelining).with(Extension::EnhancedStatusCodes),

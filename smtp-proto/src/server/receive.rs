@@ -97,16 +97,35 @@ impl Server {
                 Scan::End { len } => self.message_end(receiving, len, output),
                 Scan::More => Ok(self.need_block(now)),
             },
-            Framing::Chunk { left: 0, last: true } => self.message_end(receiving, 0, output),
+            Framing::Chunk { left: 0, last: true } => {
+                // A CR as the very last octet is a bare one, and no octet behind it has shown that.
+                if let (Verdict::Open, Some(why)) =
+                    (receiving.verdict, self.refusal(receiving.size, self.surveyed()))
+                {
+                    receiving.verdict = Verdict::Refused(why);
+                    self.phase = Phase::Message(receiving);
+                    return Ok(found(0, Kind::Refused(why), Event::Refused(why)));
+                }
+                self.message_end(receiving, 0, output)
+            }
             Framing::Chunk { left: 0, last: false } => self.chunk_end(receiving, output),
             Framing::Chunk { .. } if input.is_empty() => Ok(self.need_block(now)),
             Framing::Chunk { left, .. } => {
                 let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
                 *left -= len as u64;
-                let body = Event::Body(Body::raw(&input[..len]));
+                let octets = &input[..len];
+                let flaws = self.survey(octets);
                 let taken = Taken { len, kind: Kind::Raw };
-                self.lend(receiving, taken, body, len as u64, Flaws::NONE)
+                self.lend(receiving, taken, Event::Body(Body::raw(octets)), len as u64, flaws)
             }
+        }
+    }
+
+    /// What is wrong with all the octets of a message in chunks.
+    fn surveyed(&self) -> Flaws {
+        match &self.state.transaction {
+            Some(t) if t.declared.body != BodyType::BinaryMime => t.survey.finish().flaws,
+            _ => Flaws::NONE,
         }
     }
 
@@ -139,6 +158,17 @@ impl Server {
         };
         self.phase = Phase::Message(receiving);
         Ok(step)
+    }
+
+    /// What is wrong with a chunk's octets. Under BINARYMIME nothing is: bare line ends, NULs and long lines are content.
+    fn survey(&mut self, octets: &[u8]) -> Flaws {
+        match &mut self.state.transaction {
+            Some(transaction) if transaction.declared.body != BodyType::BinaryMime => {
+                transaction.survey.add(octets);
+                transaction.survey.flaws()
+            }
+            _ => Flaws::NONE,
+        }
     }
 
     fn refusal(&self, size: u64, flaws: Flaws) -> Option<Refusal> {
@@ -227,17 +257,16 @@ impl Server {
         for _ in 1..replies {
             self.write(&reply, output);
         }
-        // RFC 3030, 4.2: chunks behind a refused one were under way already, which is no error.
-        let under_way = self.state.transaction.as_ref().is_some_and(|t| t.failed);
         if last {
             self.state.transaction_over();
         } else {
             self.chunk_refused();
         }
-        if under_way {
-            return Ok(self.answered(0, &reply, output));
+        // As DATA: chunks behind refused recipients, or behind a refused chunk, were sent before that was known.
+        match self.state.hello {
+            Some(_) => Ok(self.answered(0, &reply, output)),
+            None => self.reject(0, &reply, output),
         }
-        self.reject(0, &reply, output)
     }
 
     /// RFC 3030, 2: what follows a refused chunk is discarded, until LAST or RSET.

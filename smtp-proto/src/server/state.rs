@@ -7,6 +7,7 @@ use super::answers as say;
 use super::config::Config;
 use crate::auth::Mechanisms;
 use crate::command::{Command, Verb};
+use crate::dot::Surveyor;
 use crate::extension::{Capabilities, Extension, Extensions};
 use crate::param::{BodyType, Declared};
 use crate::reply::Reply;
@@ -39,6 +40,8 @@ pub(super) struct Transaction {
     pub(super) failed: bool,
     /// Octets of content in the chunks so far.
     pub(super) received: u64,
+    /// What is wrong with the chunks so far: a line end may stand across their border.
+    pub(super) survey: Surveyor,
 }
 
 /// What is offered to a client as things stand.
@@ -64,10 +67,11 @@ pub(super) fn mechanisms(state: &State, config: &Config, capabilities: &Capabili
     if state.authenticated {
         return Mechanisms::NONE;
     }
-    if state.tls || config.auth_in_clear {
+    if state.tls {
         return all;
     }
-    all.iter().filter(|m| !m.is_cleartext()).collect()
+    // Without TLS there is no channel to bind to, whatever the configuration.
+    all.iter().filter(|m| !m.binds() && (config.auth_in_clear || !m.is_cleartext())).collect()
 }
 
 impl State {
@@ -89,7 +93,7 @@ impl State {
                 if self.transaction.is_some() {
                     return Err(say::NESTED_MAIL);
                 }
-                self.offers(&mail.declared)?;
+                self.offers(&mail.declared, config)?;
                 if !mail.from.is_ascii() && !mail.declared.smtputf8 {
                     return Err(say::MAIL_NEEDS_UTF8);
                 }
@@ -107,7 +111,7 @@ impl State {
                 if transaction.chunked {
                     return Err(say::IN_CHUNKS);
                 }
-                self.offers(&rcpt.declared)?;
+                self.offers(&rcpt.declared, config)?;
                 if !rcpt.to.is_ascii() && !transaction.declared.smtputf8 {
                     return Err(say::RCPT_NEEDS_UTF8);
                 }
@@ -226,8 +230,9 @@ impl State {
     }
 
     /// Every parameter belongs to an extension that was offered, else 555 (RFC 5321, 4.1.1.11).
-    const fn offers(&self, declared: &Declared) -> Result<(), Reply<'static>> {
-        if declared.unknown || !self.offered.contains_all(declared.needs) {
+    const fn offers(&self, declared: &Declared, config: &Config) -> Result<(), Reply<'static>> {
+        let unknown = declared.unknown && !config.unknown_parameters;
+        if unknown || !self.offered.contains_all(declared.needs) {
             return Err(say::PARAMETER);
         }
         Ok(())
@@ -235,8 +240,14 @@ impl State {
 
     pub(super) const fn mail_accepted(&mut self, declared: Declared) {
         self.mails += 1;
-        self.transaction =
-            Some(Transaction { declared, recipients: 0, chunked: false, failed: false, received: 0 });
+        self.transaction = Some(Transaction {
+            declared,
+            recipients: 0,
+            chunked: false,
+            failed: false,
+            received: 0,
+            survey: Surveyor::new(),
+        });
     }
 
     pub(super) const fn rcpt_accepted(&mut self) {

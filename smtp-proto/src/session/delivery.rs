@@ -1,11 +1,11 @@
 use core::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 
 use super::report::Fate;
 use super::{Content, Envelope, NotSent, Report, Unsendable, Want};
 use crate::client::{Answer, Client, Step};
-use crate::dot::Segments;
+use crate::dot::{Segments, Stuffer};
 use crate::error::{NotNow, Violation};
 use crate::extension::Extension;
 use crate::param::{BodyType, Params};
@@ -36,14 +36,19 @@ pub struct Delivery<'m> {
     envelope: &'m Envelope<'m>,
     params: Params<'static>,
     transfer: Transfer,
+    /// Sees to the line ends of what goes in chunks; BINARYMIME has none.
+    lines: Option<Stuffer>,
     next: Next,
     /// Recipients whose RCPT was answered.
     answered: usize,
     accepted: usize,
     /// The reply that refused MAIL, which is everybody's.
     mail_refused: Option<Fate>,
+    /// RCPT was accepted though MAIL was refused: the server is out of step.
+    strays: bool,
     /// The end of the message was given out.
     ended: bool,
+    unsendable: Option<Unsendable>,
     report: Report,
 }
 
@@ -57,7 +62,7 @@ enum Next {
     /// DATA's reply.
     Go,
     Body,
-    /// Nothing: replies are awaited.
+    /// Nothing: the end of the message, or all that was sent, is yet to be answered.
     Replies,
     Nothing,
 }
@@ -79,23 +84,33 @@ impl<'m> Delivery<'m> {
             envelope,
             params: Params::default(),
             transfer,
+            lines: (!binary).then(|| Stuffer::of_chunks(client.config().line_ends)),
             next: Next::Mail,
             answered: 0,
             accepted: 0,
             mail_refused: None,
+            strays: false,
             ended: false,
+            unsendable: None,
             report: Report::new(envelope.to.len()),
         };
         match envelope.negotiate(content, capabilities) {
             Ok(params) => delivery.params = params,
-            Err(why) => delivery.unsendable(why),
+            Err(why) => delivery.give_up(why),
         }
         delivery
     }
 
-    fn unsendable(&mut self, why: Unsendable) {
+    fn give_up(&mut self, why: Unsendable) {
+        self.unsendable = Some(why);
         self.report.settle(Fate::NotSent(NotSent::Unsendable(why)));
         self.next = Next::Nothing;
+    }
+
+    /// Why this server cannot take the message as it is, if that is so. Nothing was sent then, nor will be.
+    #[must_use]
+    pub const fn unsendable(&self) -> Option<Unsendable> {
+        self.unsendable
     }
 
     /// What became of the message so far.
@@ -104,9 +119,12 @@ impl<'m> Delivery<'m> {
         &self.report
     }
 
-    /// What became of the message.
+    /// What became of the message. Whoever awaits the reply to its end does so in vain: it is not known.
     #[must_use]
-    pub fn into_report(self) -> Report {
+    pub fn into_report(mut self) -> Report {
+        if self.ended {
+            self.report.settle(Fate::Unknown);
+        }
         self.report
     }
 
@@ -126,10 +144,11 @@ impl<'m> Delivery<'m> {
         while client.can_send() {
             match self.next {
                 Next::Mail if client.needs_reset() => client.rset(output)?,
-                Next::Mail => {
-                    client.mail(&self.envelope.from, &self.params, output)?;
-                    self.next = Next::Rcpt(0);
-                }
+                Next::Mail => match client.mail(&self.envelope.from, &self.params, output) {
+                    Ok(()) => self.next = Next::Rcpt(0),
+                    Err(NotNow::AwaitingReply) => return Ok(()),
+                    Err(why) => return Err(why),
+                },
                 // Without pipelining the refusal is known by now, and nobody need be asked.
                 Next::Rcpt(_) if self.mail_refused.is_some() => self.next = Next::Replies,
                 Next::Rcpt(i) => match self.envelope.to.get(i) {
@@ -163,7 +182,7 @@ impl<'m> Delivery<'m> {
     ///
     /// # Errors
     ///
-    /// A [`Violation`] of the server's: the connection is lost, so say [`lost`](Self::lost).
+    /// A [`Violation`] of the server's: the connection is lost, and what became of the message is settled.
     pub fn poll(
         &mut self,
         client: &mut Client,
@@ -174,20 +193,32 @@ impl<'m> Delivery<'m> {
         loop {
             // A closed connection says so below.
             let _ = self.begin(client, output);
-            if self.next == Next::Body {
-                return Ok(Want::Body);
+            if self.next == Next::Replies && !self.ended && !client.is_waiting() {
+                self.settle(self.mail_refused.unwrap_or(Fate::NotSent(NotSent::Pending)));
             }
             if self.next == Next::Nothing {
                 return Ok(Want::Done);
             }
-            match client.poll(now, input)? {
+            // What the server says meanwhile comes first: a refused chunk is the last one, and last words are the last.
+            let may_send = self.next == Next::Body && self.takes_more(client);
+            if may_send && input.is_empty() {
+                return Ok(Want::Body);
+            }
+            let step = client.poll(now, input).inspect_err(|violation| self.lost(violation.stage()))?;
+            match step {
                 Step::Event(answer) => self.answered(&answer, client, output),
                 Step::Unsolicited(answer) => self.last_words(&answer),
+                Step::NeedInput(_) | Step::Idle if may_send => return Ok(Want::Body),
                 Step::NeedInput(until) => return Ok(Want::Io(until)),
                 Step::Closed => self.lost(client.stage()),
                 Step::Idle | Step::StartTls => self.lost(Stage::Idle),
             }
         }
+    }
+
+    /// Whether a piece may be sent: a chunk waits where its command has to.
+    fn takes_more(&self, client: &Client) -> bool {
+        client.in_body() || (self.transfer != Transfer::Data && client.can_send())
     }
 
     /// A piece of the message, cut anywhere, and whether it is the last one. Appended to `output`: write it once enough
@@ -204,8 +235,17 @@ impl<'m> Delivery<'m> {
         client: &mut Client,
         output: &mut BytesMut,
     ) -> Result<(), NotNow> {
-        self.open_chunk(piece.len(), last, client, output)?;
-        let sent = if client.in_body() { client.body(piece, output) } else { Ok(()) };
+        if self.next != Next::Body {
+            return Err(NotNow::NotInBody);
+        }
+        let sent = match self.transfer {
+            Transfer::Data => client.body(piece, output),
+            Transfer::Chunks | Transfer::ChunksInFlight => {
+                self.chunk(piece, last, client, output).map(|(segments, end)| {
+                    segments.chain([end]).for_each(|segment| output.put_slice(segment));
+                })
+            }
+        };
         self.close_piece(sent, last, client, output)
     }
 
@@ -221,29 +261,52 @@ impl<'m> Delivery<'m> {
         client: &mut Client,
         output: &mut BytesMut,
     ) -> Result<Segments<'c>, NotNow> {
-        self.open_chunk(piece.len(), false, client, output)?;
-        let segments = client.segments(piece)?;
-        if segments.refused().is_empty() {
-            return Ok(segments);
-        }
-        self.close_piece(Err(NotNow::Unsendable), false, client, output)?;
-        Err(NotNow::Unsendable)
-    }
-
-    fn open_chunk(
-        &mut self,
-        len: usize,
-        last: bool,
-        client: &mut Client,
-        output: &mut BytesMut,
-    ) -> Result<(), NotNow> {
         if self.next != Next::Body {
             return Err(NotNow::NotInBody);
         }
-        if self.transfer == Transfer::Data || (len == 0 && !last) {
-            return Ok(());
+        let segments = match self.transfer {
+            Transfer::Data => client.segments(piece),
+            Transfer::Chunks | Transfer::ChunksInFlight => {
+                self.chunk(piece, false, client, output).map(|(segments, _)| segments)
+            }
+        };
+        let refused = segments.as_ref().is_ok_and(|segments| !segments.refused().is_empty());
+        let sent =
+            if refused { Err(NotNow::Unsendable) } else { segments.as_ref().map(drop).map_err(|e| *e) };
+        self.close_piece(sent, false, client, output)?;
+        segments
+    }
+
+    /// Announces a chunk, and gives out what is in it: the piece with its line ends seen to, and behind the last piece
+    /// what ends it.
+    fn chunk<'c>(
+        &mut self,
+        piece: &'c [u8],
+        last: bool,
+        client: &mut Client,
+        output: &mut BytesMut,
+    ) -> Result<(Segments<'c>, &'static [u8]), NotNow> {
+        let mut lines = self.lines;
+        let (segments, end) = match &mut lines {
+            None => (Segments::raw(piece), &b""[..]),
+            Some(lines) => {
+                let segments = lines.segments(piece);
+                let end = if last { lines.close() } else { Ok(&b""[..]) };
+                (segments, end.map_err(|_| NotNow::Unsendable)?)
+            }
+        };
+        if !segments.refused().is_empty() {
+            return Err(NotNow::Unsendable);
         }
-        client.chunk(len as u64, last, output)
+        let size = segments.clone().map(<[u8]>::len).sum::<usize>() + end.len();
+        if size > 0 || last {
+            client.chunk(size as u64, last, output)?;
+        }
+        if size > 0 {
+            client.fill_chunk(size as u64)?;
+        }
+        self.lines = lines;
+        Ok((segments, end))
     }
 
     fn close_piece(
@@ -257,10 +320,10 @@ impl<'m> Delivery<'m> {
             (Ok(()), Transfer::Data) if last => client.finish(output),
             (sent, _) => sent,
         };
-        if sent.is_err() {
+        if sent == Err(NotNow::Unsendable) {
             self.abandon(client);
-            return sent;
         }
+        sent?;
         if last {
             self.ended = true;
             self.next = Next::Replies;
@@ -306,19 +369,27 @@ impl<'m> Delivery<'m> {
                     None => self.report.keep(stage, reply),
                 };
                 self.accepted += usize::from(fate == Fate::Accepted);
+                self.strays |= positive && self.mail_refused.is_some();
                 self.report.set(self.answered, fate);
                 self.answered += 1;
             }
             Stage::Data if reply.code().as_u16() == 354 && self.accepted > 0 => self.next = Next::Body,
+            // Recipients without a MAIL of ours: even an empty message would be one too many for them.
+            Stage::Data if reply.code().as_u16() == 354 && self.strays => {
+                client.abandon();
+                self.next = Next::Nothing;
+            }
             // RFC 2920, 3.1: a server may say 354 though nobody will have the message. Only the dot can follow.
             Stage::Data if reply.code().as_u16() == 354 => {
                 let _ = client.finish(output);
                 self.next = Next::Replies;
             }
             Stage::Chunk if positive => {}
+            // Whatever chunks are behind it will be answered too.
             Stage::Data | Stage::Chunk => {
                 let fate = self.report.keep(stage, reply);
-                self.settle(fate);
+                self.report.settle(fate);
+                self.next = Next::Replies;
             }
             Stage::EndOfData | Stage::LastChunk => self.message_answered(answer, client),
             // A RSET ahead of the MAIL.
@@ -330,10 +401,8 @@ impl<'m> Delivery<'m> {
             return self.settle(fate);
         }
         let nobody = self.accepted == 0 && self.answered == self.envelope.to.len();
-        let refused = self.mail_refused.is_some() && !matches!(self.next, Next::Rcpt(_) | Next::Data);
-        if !client.is_waiting() && matches!(self.next, Next::Replies | Next::Data) && (nobody || refused) {
-            let fate = self.mail_refused.unwrap_or(Fate::NotSent(NotSent::Pending));
-            self.settle(fate);
+        if self.next == Next::Body && (nobody || self.mail_refused.is_some()) {
+            self.next = Next::Replies;
         }
     }
 

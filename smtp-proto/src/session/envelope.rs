@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use crate::address::{ForwardPath, ReversePath};
+use crate::address::{self, ForwardPath, Mailbox, ReversePath};
 use crate::dot::{Flaws, survey};
 use crate::extension::{Capabilities, Extension};
 use crate::param::{BodyType, Param, Params};
@@ -37,14 +37,79 @@ impl<'a> Envelope<'a> {
         Self { from: from.into(), params: Params::default(), to }
     }
 
+    /// An envelope of addresses as people write them: `ann@example.org`, with or without angle brackets. An empty
+    /// sender is the null reverse-path, and `postmaster` needs no domain.
+    ///
+    /// ```
+    /// use smtp_proto::session::Envelope;
+    ///
+    /// let envelope = Envelope::parse("ann@example.org", ["ben@example.net", "<cat@example.com>"])?;
+    /// assert_eq!(envelope.to[1].path.as_str(), "cat@example.com");
+    /// # Ok::<(), smtp_proto::address::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The first address that is none.
+    pub fn parse(from: &'a str, to: impl IntoIterator<Item = &'a str>) -> Result<Self, address::Error> {
+        let from = match bare(from) {
+            "" => ReversePath::Null,
+            from => ReversePath::Mailbox(Mailbox::parse(from)?),
+        };
+        let to = to.into_iter().map(|to| match bare(to) {
+            to if to.eq_ignore_ascii_case("postmaster") => Ok(ForwardPath::Postmaster.into()),
+            to => Ok(ForwardPath::Mailbox(Mailbox::parse(to)?).into()),
+        });
+        Ok(Self { from, params: Params::default(), to: to.collect::<Result<_, address::Error>>()? })
+    }
+
+    /// The same, borrowing from nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Envelope<'static> {
+        let to = self.to.into_iter();
+        let owned =
+            |to: Recipient<'_>| Recipient { path: to.path.into_owned(), params: to.params.into_owned() };
+        Envelope {
+            from: self.from.into_owned(),
+            params: self.params.into_owned(),
+            to: to.map(owned).collect(),
+        }
+    }
+
+    /// With one parameter of MAIL more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Params::with`].
+    pub fn with(mut self, param: &Param<'_>) -> Result<Self, crate::param::Error> {
+        self.params = self.params.with(param)?;
+        Ok(self)
+    }
+
     fn is_ascii(&self) -> bool {
         self.from.is_ascii() && self.to.iter().all(|to| to.path.is_ascii())
     }
 }
 
+fn bare(address: &str) -> &str {
+    address.strip_prefix('<').and_then(|address| address.strip_suffix('>')).unwrap_or(address)
+}
+
 impl<'a, P: Into<ForwardPath<'a>>> From<P> for Recipient<'a> {
     fn from(path: P) -> Self {
         Self { path: path.into(), params: Params::default() }
+    }
+}
+
+impl<'a> Recipient<'a> {
+    /// With one parameter of RCPT more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Params::with`].
+    pub fn with(mut self, param: &Param<'_>) -> Result<Self, crate::param::Error> {
+        self.params = self.params.with(param)?;
+        Ok(self)
     }
 }
 
@@ -139,7 +204,12 @@ impl Envelope<'_> {
             }
             BodyType::SevenBit => {}
         }
-        if declared.is_none() && content.body != BodyType::SevenBit && offered.has(Extension::EightBitMime) {
+        let declare = match content.body {
+            BodyType::SevenBit => false,
+            BodyType::EightBitMime => offered.has(Extension::EightBitMime),
+            BodyType::BinaryMime => true,
+        };
+        if declare && declared.is_none() {
             params = params.with(&Param::Body(content.body))?;
         }
         if (content.utf8_header || !self.is_ascii()) && !params.smtputf8() {

@@ -1,4 +1,5 @@
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::Unsendable;
 use crate::reply::Reply;
@@ -40,6 +41,17 @@ impl Outcome<'_> {
     }
 }
 
+/// What happened, in a line.
+impl fmt::Display for Outcome<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Replied { stage, reply } => write!(f, "{stage} was answered {reply}"),
+            Self::NotSent(why) => why.fmt(f),
+            Self::Unknown(why) => why.fmt(f),
+        }
+    }
+}
+
 /// Why a message was not handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -65,7 +77,7 @@ pub enum NotSent {
 pub struct Unknown;
 
 /// What became of a message: an [`Outcome`] for every recipient, in the envelope's order.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Report {
     /// Replies as they came, one behind the other; recipients share those that were for all of them.
     text: Vec<u8>,
@@ -96,7 +108,17 @@ impl Report {
 
     /// One outcome per recipient.
     pub fn outcomes(&self) -> impl ExactSizeIterator<Item = Outcome<'_>> {
-        self.fates.iter().map(|fate| match *fate {
+        self.fates.iter().map(|fate| self.read(*fate))
+    }
+
+    /// The outcome for the recipient at this place of the envelope.
+    #[must_use]
+    pub fn outcome(&self, recipient: usize) -> Option<Outcome<'_>> {
+        self.fates.get(recipient).map(|fate| self.read(*fate))
+    }
+
+    fn read(&self, fate: Fate) -> Outcome<'_> {
+        match fate {
             Fate::Waiting | Fate::Accepted => Outcome::NotSent(NotSent::Pending),
             Fate::Replied { stage, at, len } => {
                 let raw = &self.text[at..at + len];
@@ -108,13 +130,25 @@ impl Report {
             }
             Fate::NotSent(why) => Outcome::NotSent(why),
             Fate::Unknown => Outcome::Unknown(Unknown),
-        })
+        }
     }
 
-    /// Whether every recipient was served.
+    /// How many recipients there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.fates.len()
+    }
+
+    /// Whether there are no recipients: such a message goes to nobody.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.fates.is_empty()
+    }
+
+    /// Whether there are recipients and every one was served.
     #[must_use]
     pub fn all_delivered(&self) -> bool {
-        self.outcomes().all(|outcome| outcome.is_delivered())
+        !self.is_empty() && self.outcomes().all(|outcome| outcome.is_delivered())
     }
 
     /// How many recipients were served.
@@ -150,5 +184,11 @@ impl Report {
         let rest = &self.fates[self.searched..];
         self.searched += rest.iter().position(|slot| *slot == Fate::Accepted).unwrap_or(rest.len());
         self.set(self.searched, fate);
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.outcomes()).finish()
     }
 }

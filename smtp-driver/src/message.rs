@@ -1,0 +1,79 @@
+use std::future::{Future, ready};
+use std::io;
+
+use bytes::BytesMut;
+use smtp_proto::session::Content;
+
+/// A piece of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'p> {
+    /// Its octets. A piece may be cut anywhere, and may be empty.
+    pub octets: &'p [u8],
+    /// Whether the message ends with it.
+    pub last: bool,
+}
+
+/// Where the octets of a message come from, as they are in the message: lines end in CRLF, nothing is stuffed.
+///
+/// Whatever is a slice of octets is one. A stream is read through a buffer of its own, of bounded size; the adapters
+/// have one for their runtime's readers.
+pub trait Message: Send {
+    /// What the server has to be told of it.
+    fn content(&self) -> Content;
+
+    /// The next piece.
+    ///
+    /// # Errors
+    ///
+    /// Where the message cannot be read any further: it is not sent, and the connection is given up, since SMTP has no
+    /// way to take back what was begun.
+    fn next(&mut self) -> impl Future<Output = io::Result<Piece<'_>>> + Send;
+}
+
+impl<T: AsRef<[u8]> + Send> Message for T {
+    fn content(&self) -> Content {
+        Content::of(self.as_ref())
+    }
+
+    fn next(&mut self) -> impl Future<Output = io::Result<Piece<'_>>> + Send {
+        ready(Ok(Piece { octets: (*self).as_ref(), last: true }))
+    }
+}
+
+/// Octets that are read as they are needed: a runtime's reader, wrapped by its adapter.
+pub trait Source: Send {
+    /// Appends what can be read at once, waiting for at least one octet. 0 is the end.
+    ///
+    /// # Errors
+    ///
+    /// The reader's.
+    fn read(&mut self, buffer: &mut BytesMut) -> impl Future<Output = io::Result<usize>> + Send;
+}
+
+/// A message that is read as it is sent, through one buffer of 64 KiB whatever its size.
+#[derive(Debug)]
+pub struct Stream<S> {
+    source: S,
+    content: Content,
+    buffer: BytesMut,
+}
+
+impl<S> Stream<S> {
+    /// Reads from `source` what `content` describes; [`Content::unknown`] says that it is 8-bit text of any size.
+    pub fn new(source: S, content: Content) -> Self {
+        Self { source, content, buffer: BytesMut::new() }
+    }
+}
+
+impl<S: Source> Message for Stream<S> {
+    fn content(&self) -> Content {
+        self.content
+    }
+
+    async fn next(&mut self) -> io::Result<Piece<'_>> {
+        self.buffer.clear();
+        self.buffer.reserve(64 * 1024);
+        let last = self.source.read(&mut self.buffer).await? == 0;
+        Ok(Piece { octets: &self.buffer, last })
+    }
+}

@@ -1,0 +1,149 @@
+//! Octets between a transport and a link: the only place that reads, writes and shakes hands.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::time::Duration;
+
+use smtp_proto::link::{Lent, Link, Outlet};
+
+use crate::Io;
+
+/// A transport and the buffers on top of it.
+#[derive(Debug)]
+pub(crate) struct Pump<I> {
+    pub(crate) io: I,
+    pub(crate) link: Link,
+}
+
+/// Why octets don't flow.
+#[derive(Debug)]
+pub(crate) enum Blocked {
+    Io(io::Error),
+    Link(smtp_proto::link::Error),
+}
+
+impl From<io::Error> for Blocked {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<smtp_proto::link::Error> for Blocked {
+    fn from(error: smtp_proto::link::Error) -> Self {
+        Self::Link(error)
+    }
+}
+
+impl Blocked {
+    /// The deadline passed, rather than anything going wrong.
+    pub(crate) fn is_timeout(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::TimedOut)
+    }
+}
+
+impl<I: Io> Pump<I> {
+    /// Reads once. 0 is the end: the peer's EOF, or its close_notify.
+    pub(crate) async fn read(&mut self, until: Option<Duration>) -> Result<usize, Blocked> {
+        if self.link.peer_closed() {
+            return Ok(0);
+        }
+        let n = self.io.read(self.link.incoming(), until).await?;
+        if n == 0 {
+            self.link.eof()?;
+            return Ok(0);
+        }
+        if let Err(error) = self.link.received() {
+            // The alert says why, as far as the peer still listens.
+            let _ = self.flush(until).await;
+            return Err(error.into());
+        }
+        Ok(n)
+    }
+
+    /// Writes everything that is to be written.
+    pub(crate) async fn flush(&mut self, until: Option<Duration>) -> io::Result<()> {
+        flush(&mut self.io, &mut self.link.halves().1, until).await
+    }
+
+    /// Writes the output, then what is lent, without copying it where nothing is encrypted.
+    pub(crate) async fn write<'s, S>(&mut self, slices: S, until: Option<Duration>) -> io::Result<()>
+    where
+        S: Iterator<Item = &'s [u8]> + Send,
+    {
+        let mut lent = Lent::new(slices);
+        loop {
+            let mut pieces = [IoSlice::new(&[]); PIECES];
+            let mut len = 0;
+            for (slot, piece) in pieces.iter_mut().zip(self.link.gather(&mut lent)) {
+                *slot = IoSlice::new(piece);
+                len += 1;
+            }
+            if len == 0 {
+                return Ok(());
+            }
+            let n = written(self.io.write(&pieces[..len], until).await?)?;
+            self.link.sent_from(n, &mut lent);
+        }
+    }
+
+    /// Shakes hands, if that is still to be done.
+    pub(crate) async fn handshake(&mut self, until: Option<Duration>) -> Result<(), Blocked> {
+        while self.link.is_handshaking() {
+            self.flush(until).await?;
+            if self.link.is_handshaking() && self.read(until).await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Says goodbye and writes the last octets. Whether they arrive is nobody's concern any more.
+    pub(crate) async fn close(&mut self, until: Option<Duration>) {
+        let _ = self.flush(until).await;
+        self.link.close();
+        let _ = self.flush(until).await;
+        let _ = self.io.shutdown_write().await;
+    }
+}
+
+/// Pieces of one vectored write: what a link gathers at the most.
+const PIECES: usize = 40;
+
+/// Writes everything that is to be written, while the link's input may be borrowed.
+pub(crate) async fn flush<I: Io>(
+    io: &mut I,
+    outlet: &mut Outlet<'_>,
+    until: Option<Duration>,
+) -> io::Result<()> {
+    loop {
+        let outgoing = outlet.outgoing();
+        if outgoing.is_empty() {
+            return Ok(());
+        }
+        let n = written(io.write(&[IoSlice::new(outgoing)], until).await?)?;
+        outlet.sent(n);
+    }
+}
+
+fn written(n: usize) -> io::Result<usize> {
+    if n == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(n) }
+}
+
+/// Waits for `work`; if it isn't ready at once, what is owed to the peer is written first, since a reply may not be
+/// held back by a wait (RFC 2920, 3.2).
+pub(crate) async fn attend<T, I: Io>(
+    work: impl Future<Output = T> + Send,
+    io: &mut I,
+    outlet: &mut Outlet<'_>,
+    until: Option<Duration>,
+) -> io::Result<T> {
+    let mut work = std::pin::pin!(work);
+    let first = std::future::poll_fn(|context| std::task::Poll::Ready(work.as_mut().poll(context))).await;
+    match first {
+        std::task::Poll::Ready(done) => Ok(done),
+        std::task::Poll::Pending => {
+            flush(io, outlet, until).await?;
+            Ok(work.await)
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! A handler's connection, from the greeting to the end.
+
+use std::io;
+use std::sync::Arc;
+
+use smtp_proto::auth::server::{Exchange, Next, Offer};
+use smtp_proto::auth::{ChannelBinding, Mechanism, NONCE_LEN};
+use smtp_proto::extension::Capabilities;
+use smtp_proto::reply::Reply;
+use smtp_proto::server::{Config, Event};
+use smtp_proto::stage::{Protocol, Stage};
+
+use crate::handler::Peer;
+use crate::pump::attend;
+use crate::server::{Connection, Security};
+use crate::{Error, Handler, Io, Listener, Shutdown, accept_loop};
+
+/// What a server is, for every connection that it accepts.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Service {
+    /// Name, capabilities, limits, policies.
+    pub config: Arc<Config>,
+    /// How connections are secured.
+    pub security: Security,
+    /// Connections served at once; the others wait in the system's backlog. Precedents: 100, 1,000, no limit.
+    pub max_connections: usize,
+}
+
+impl Service {
+    /// A service in the clear, for at most 1,000 connections at once.
+    #[must_use]
+    pub const fn new(config: Arc<Config>) -> Self {
+        Self { config, security: Security::Plain, max_connections: 1000 }
+    }
+
+    /// Offers STARTTLS.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn with_starttls(mut self, tls: Arc<rustls::ServerConfig>) -> Self {
+        self.config = Arc::new(Config::clone(&self.config).with_starttls());
+        self.security = Security::StartTls(tls);
+        self
+    }
+
+    /// Speaks TLS from the first octet.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn with_implicit_tls(mut self, tls: Arc<rustls::ServerConfig>) -> Self {
+        self.security = Security::Implicit(tls);
+        self
+    }
+
+    /// Serves so many connections at once.
+    #[must_use]
+    pub const fn with_max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
+        self
+    }
+}
+
+/// Accepts connections and serves each with a handler of its own, until `shutdown` begins and all have ended.
+///
+/// At the shutdown, connections between two messages are closed with a 421 at once, the others when their message was
+/// answered.
+///
+/// # Errors
+///
+/// As [`accept_loop`](crate::accept_loop): when no connection can come any more.
+pub async fn serve<L, H>(
+    listener: L,
+    service: Service,
+    shutdown: &Shutdown,
+    handler: impl Fn() -> H,
+) -> io::Result<()>
+where
+    L: Listener,
+    H: Handler + 'static,
+{
+    let run = |io| {
+        let mut handler = handler();
+        let Service { config, security, .. } = service.clone();
+        let shutdown = shutdown.clone();
+        async move {
+            let ended = match Connection::new(io, config, security, shutdown) {
+                Ok(mut connection) => connection.serve(&mut handler).await,
+                Err(error) => Err(error),
+            };
+            handler.ended(ended);
+        }
+    };
+    accept_loop(listener, service.max_connections, shutdown, run).await
+}
+
+/// What a handler said about the message in hand.
+#[derive(Default)]
+struct Message {
+    begun: bool,
+    refused: Option<Reply<'static>>,
+}
+
+impl<I: Io> Connection<I> {
+    /// Serves this connection with a handler, until it ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next): how the connection ended that did not end well. The handler's transaction was reset.
+    pub async fn serve<H: Handler>(&mut self, handler: &mut H) -> Result<(), Error> {
+        let mut message = Message::default();
+        let mut exchange = None;
+        // Deriving it is worth many commands, and it stays the same.
+        let mut exporter = None;
+        let (mut connected, mut secured) = (false, false);
+        loop {
+            let taken = self.take().await;
+            let taken = match taken {
+                Ok(Some(taken)) => taken,
+                ended => {
+                    handler.reset();
+                    return ended.map(drop);
+                }
+            };
+            if self.server.has_tls() && !secured {
+                secured = true;
+                exporter = self.tls_exporter();
+                // Over implicit TLS the connection itself comes first, and says so.
+                if connected {
+                    handler.secured(self.peer());
+                }
+            }
+            connected = true;
+            let answered = self.answer(taken, handler, &mut message, &mut exchange, exporter.as_ref()).await;
+            if let Err(error) = answered {
+                handler.reset();
+                return Err(Error::new(error, Stage::Idle));
+            }
+        }
+    }
+
+    fn peer(&self) -> Peer<'_> {
+        Peer {
+            address: self.pump.io.peer(),
+            server: &self.server,
+            #[cfg(feature = "rustls")]
+            tls: self.pump.link.tls_connection(),
+        }
+    }
+
+    /// One event: what the handler says of it, and the machine's default where it says nothing.
+    async fn answer<H: Handler>(
+        &mut self,
+        taken: smtp_proto::server::Taken,
+        handler: &mut H,
+        message: &mut Message,
+        exchange: &mut Option<Exchange>,
+        exporter: Option<&[u8; 32]>,
+    ) -> io::Result<()> {
+        let until = self.write_deadline();
+        let Self { pump, server, .. } = self;
+        let io = &mut pump.io;
+        #[cfg(feature = "rustls")]
+        if let Event::Connect = server.event(taken, pump.link.input()) {
+            let peer = Peer { address: io.peer(), server, tls: pump.link.tls_connection() };
+            let reply = handler.connected(peer).await;
+            give(server, &reply, pump.link.output());
+            return Ok(());
+        }
+        let (input, mut outlet) = pump.link.halves();
+        let out = &mut outlet;
+        let reply = match server.event(taken, input) {
+            #[cfg(not(feature = "rustls"))]
+            Event::Connect => handler.connected(Peer { address: io.peer(), server }).await,
+            Event::Hello { verb, name } => {
+                handler.reset();
+                let offered = server.capabilities_mut();
+                if exporter.is_none() {
+                    unbind(offered);
+                }
+                attend(handler.hello(verb, &name, offered), io, out, until).await?
+            }
+            Event::Mail(mail) => {
+                *message = Message::default();
+                attend(handler.mail(&mail), io, out, until).await?
+            }
+            Event::Rcpt(rcpt) => attend(handler.rcpt(&rcpt), io, out, until).await?,
+            Event::Data => match attend(handler.message_begins(), io, out, until).await? {
+                Ok(()) => {
+                    accept(server, out.output());
+                    return Ok(());
+                }
+                Err(reply) => reply,
+            },
+            Event::Chunk { .. } => {
+                if !std::mem::replace(&mut message.begun, true) {
+                    message.refused = attend(handler.message_begins(), io, out, until).await?.err();
+                }
+                return Ok(());
+            }
+            Event::Body(body) => {
+                if message.refused.is_none() {
+                    message.refused = attend(handler.body(&body), io, out, until).await?.err();
+                }
+                return Ok(());
+            }
+            Event::ChunkEnd => match message.refused.take() {
+                Some(reply) => reply,
+                None => {
+                    accept(server, out.output());
+                    return Ok(());
+                }
+            },
+            Event::MessageEnd { replies } => {
+                let reply = match std::mem::take(message).refused {
+                    Some(reply) => reply,
+                    None => attend(handler.message(), io, out, until).await?,
+                };
+                // PRDR's last reply is for the message as a whole; LMTP has none such.
+                let whole = u32::from(server.config().protocol == Protocol::Smtp);
+                for recipient in 0..(replies - whole) as usize {
+                    let one = attend(handler.message_for(recipient, &reply), io, out, until).await?;
+                    give(server, &one, out.output());
+                }
+                handler.reset();
+                if whole == 0 {
+                    return Ok(());
+                }
+                reply
+            }
+            Event::Refused(_) => {
+                *message = Message::default();
+                handler.reset();
+                return Ok(());
+            }
+            Event::Rset | Event::StartTls => {
+                handler.reset();
+                accept(server, out.output());
+                return Ok(());
+            }
+            Event::Auth { mechanism, initial } => {
+                let initial = initial.map(|text| text.decode());
+                match begin(mechanism, exporter, server) {
+                    Ok(mut begun) => {
+                        let next = begun.start(initial.as_deref());
+                        let work = authenticate(handler, &mut begun, next, mechanism);
+                        let verdict = attend(work, io, out, until).await?;
+                        *exchange = Some(begun);
+                        conclude(verdict, exchange, server, out.output());
+                        return Ok(());
+                    }
+                    Err(error) => error.reply(),
+                }
+            }
+            Event::AuthResponse(text) => {
+                let Some(mut begun) = exchange.take() else {
+                    accept(server, out.output());
+                    return Ok(());
+                };
+                let next = begun.respond(&text.decode());
+                let mechanism = begun.mechanism();
+                let verdict =
+                    attend(authenticate(handler, &mut begun, next, mechanism), io, out, until).await?;
+                *exchange = Some(begun);
+                conclude(verdict, exchange, server, out.output());
+                return Ok(());
+            }
+            Event::AuthCancelled => {
+                *exchange = None;
+                return Ok(());
+            }
+            Event::Vrfy(text) => attend(handler.vrfy(text.as_str()), io, out, until).await?,
+            Event::Xclient(attributes) => {
+                handler.reset();
+                attend(handler.xclient(&attributes), io, out, until).await?
+            }
+            event => {
+                let other = match &event {
+                    Event::Expn(text) => Some(("EXPN", text.as_str())),
+                    Event::Help(text) => Some(("HELP", text.as_str())),
+                    Event::Etrn(text) => Some(("ETRN", text.as_str())),
+                    Event::Xforward(attributes) => Some(("XFORWARD", attributes.as_str())),
+                    Event::Unknown { verb, args } => Some((verb.as_str(), args.as_str())),
+                    _ => None,
+                };
+                let reply = match other {
+                    Some((verb, args)) => attend(handler.other(verb, args), io, out, until).await?,
+                    None => None,
+                };
+                match reply {
+                    Some(reply) => reply,
+                    None => {
+                        accept(server, out.output());
+                        return Ok(());
+                    }
+                }
+            }
+        };
+        give(server, &reply, out.output());
+        Ok(())
+    }
+}
+
+/// Gives a handler's reply, or says 451 in its place if it doesn't answer what was asked.
+fn give(server: &mut smtp_proto::server::Server, reply: &Reply<'_>, output: &mut bytes::BytesMut) {
+    if server.reply(reply, output).is_err() {
+        crate::server::unanswered(server, output);
+    }
+}
+
+fn accept(server: &mut smtp_proto::server::Server, output: &mut bytes::BytesMut) {
+    if let Some(reply) = server.default_reply() {
+        give(server, &reply, output);
+    }
+}
+
+/// Leaves out the mechanisms that bind to a TLS connection, where there is nothing to bind to.
+fn unbind(offered: &mut Capabilities<'static>) {
+    let mechanisms = offered.mechanisms();
+    let unbound = mechanisms.iter().filter(|mechanism| !mechanism.binds()).collect();
+    if mechanisms != unbound {
+        *offered = std::mem::take(offered).with_mechanisms(unbound);
+    }
+}
+
+/// How an exchange goes on.
+enum Verdict {
+    Challenge(Vec<u8>),
+    Done(Reply<'static>),
+}
+
+fn begin(
+    mechanism: Mechanism,
+    exporter: Option<&[u8; 32]>,
+    server: &smtp_proto::server::Server,
+) -> Result<Exchange, smtp_proto::auth::Error> {
+    let mut nonce = [0; NONCE_LEN];
+    // Without randomness the exchange refuses to begin, as the nonce is then too short.
+    let nonce = getrandom::fill(&mut nonce).map_or(&[][..], |()| &nonce[..]);
+    let binding = exporter.map_or(ChannelBinding::None, |octets| ChannelBinding::Exporter(octets));
+    let mechanisms = server.capabilities().mechanisms();
+    let domain = server.config().domain.as_str();
+    Exchange::new(mechanism, &Offer { mechanisms, binding, nonce, domain })
+}
+
+/// Asks the handler whatever the exchange wants to know, until the client has to speak again or all is said.
+async fn authenticate<H: Handler>(
+    handler: &mut H,
+    exchange: &mut Exchange,
+    mut next: Next,
+    mechanism: Mechanism,
+) -> Verdict {
+    use smtp_proto::status::{Code, Enhanced};
+
+    const WELCOME: Reply<'static> =
+        Reply::fixed(Code::AUTHENTICATED, Some(Enhanced::fixed(2, 7, 0)), "authenticated");
+    loop {
+        next = match next {
+            Next::Challenge(data) => return Verdict::Challenge(data),
+            Next::Verify(claim) => match handler.authenticate(&claim).await {
+                Some(user) => exchange.accept(user),
+                None => exchange.deny(),
+            },
+            Next::Lookup { user } => match handler.secret(&user, mechanism).await {
+                Some(secret) => exchange.with_secret(&secret),
+                None => exchange.deny(),
+            },
+            Next::Accept { user, authzid } => {
+                let may = handler.authorize(&user, authzid.as_deref()).await;
+                let denied = smtp_proto::auth::Error::Denied;
+                return Verdict::Done(if may { WELCOME } else { denied.reply() });
+            }
+            Next::Refuse(error) => return Verdict::Done(error.reply()),
+            _ => exchange.deny(),
+        }
+    }
+}
+
+fn conclude(
+    verdict: Verdict,
+    exchange: &mut Option<Exchange>,
+    server: &mut smtp_proto::server::Server,
+    output: &mut bytes::BytesMut,
+) {
+    match verdict {
+        Verdict::Challenge(data) => {
+            if server.challenge(&data, output).is_err() {
+                crate::server::unanswered(server, output);
+            }
+        }
+        Verdict::Done(reply) => {
+            *exchange = None;
+            give(server, &reply, output);
+        }
+    }
+}

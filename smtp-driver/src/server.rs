@@ -1,0 +1,372 @@
+//! The server's side of the pump: the pull loop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use smtp_proto::dot::Body;
+use smtp_proto::error::NotNow;
+use smtp_proto::extension::Capabilities;
+use smtp_proto::link::Link;
+use smtp_proto::reply::Reply;
+use smtp_proto::server::{Config, Event, Server, Step, Taken};
+use smtp_proto::stage::Stage;
+use smtp_proto::status::{Code, Enhanced};
+
+use crate::pump::{Blocked, Pump};
+use crate::{Error, ErrorKind, Io, Shutdown, unless};
+
+/// How a server's connections are secured.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Security {
+    /// Never.
+    #[default]
+    Plain,
+    /// By STARTTLS. What is offered is the [`Config`]'s to say.
+    #[cfg(feature = "rustls")]
+    StartTls(Arc<rustls::ServerConfig>),
+    /// From the first octet.
+    #[cfg(feature = "rustls")]
+    Implicit(Arc<rustls::ServerConfig>),
+}
+
+/// One client's connection, pulled turn by turn.
+///
+/// Its buffers are given back while it waits between commands.
+#[derive(Debug)]
+pub struct Connection<I> {
+    pub(crate) pump: Pump<I>,
+    pub(crate) server: Server,
+    security: Security,
+    shutdown: Shutdown,
+    /// Octets of the input that the last turn borrowed.
+    lent: usize,
+    greeted: bool,
+    ended: bool,
+}
+
+/// What the client did, and what it is owed.
+#[derive(Debug)]
+pub enum Turn<'c> {
+    /// A command, the connection itself, or the end of a message: it is owed what the responder gives.
+    Command(Event<'c>, Responder<'c>),
+    /// A piece of the message.
+    Body(Body<'c>),
+    /// Something that is owed nothing: a chunk begins, a message is refused or drained, a login was given up.
+    Note(Event<'c>),
+}
+
+/// The reply that is owed. Dropped without one it answers 451, so that the session never stands still.
+#[derive(Debug)]
+#[must_use = "a client waits for the reply"]
+pub struct Responder<'c> {
+    server: &'c mut Server,
+    output: &'c mut BytesMut,
+}
+
+impl<I: Io> Connection<I> {
+    /// A connection that was just accepted.
+    ///
+    /// # Errors
+    ///
+    /// If the TLS configuration can't be used.
+    pub fn new(io: I, config: Arc<Config>, security: Security, shutdown: Shutdown) -> Result<Self, Error> {
+        let link = match &security {
+            #[cfg(feature = "rustls")]
+            Security::Implicit(tls) => Link::tls(handshake::tls(tls)?),
+            _ => Link::plain(),
+        };
+        let server = Server::new(config);
+        Ok(Self {
+            pump: Pump { io, link },
+            server,
+            security,
+            shutdown,
+            lent: 0,
+            greeted: false,
+            ended: false,
+        })
+    }
+
+    /// The machine: who is logged in, whether TLS is on, what is offered.
+    #[must_use]
+    pub const fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The transport.
+    #[must_use]
+    pub const fn io(&self) -> &I {
+        &self.pump.io
+    }
+
+    /// The rustls connection, for client certificates, version and cipher suite.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn tls_connection(&self) -> Option<&rustls::Connection> {
+        self.pump.link.tls_connection()
+    }
+
+    /// The `tls-exporter` channel binding (RFC 9266), where there is one.
+    #[must_use]
+    pub fn tls_exporter(&self) -> Option<[u8; 32]> {
+        #[cfg(feature = "rustls")]
+        return self.pump.link.tls_exporter();
+        #[cfg(not(feature = "rustls"))]
+        None
+    }
+
+    /// The next thing that the client did; `None` when the conversation is over.
+    ///
+    /// Replies leave when the client has to be waited for. Dropping the future loses nothing: call it again.
+    ///
+    /// # Errors
+    ///
+    /// If the transport or TLS failed, or the client broke the protocol. The connection is closed then.
+    pub async fn next(&mut self) -> Result<Option<Turn<'_>>, Error> {
+        let Some(taken) = self.take().await? else { return Ok(None) };
+        let (input, output) = self.pump.link.split();
+        let event = self.server.event(taken, input);
+        Ok(Some(match event {
+            Event::Body(body) => Turn::Body(body),
+            event if self.server.owed() == 0 => Turn::Note(event),
+            event => Turn::Command(event, Responder { server: &mut self.server, output }),
+        }))
+    }
+
+    /// Writes the replies that are waiting: worth calling before a wait of one's own, as a reply should not be held
+    /// back by it.
+    ///
+    /// # Errors
+    ///
+    /// If the transport failed.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        let until = self.write_deadline();
+        self.pump.flush(until).await.map_err(|error| Error::new(error, Stage::Idle))
+    }
+
+    /// Steps until there is an event, and remembers what of the input it borrows.
+    pub(crate) async fn take(&mut self) -> Result<Option<Taken>, Error> {
+        if self.ended {
+            return Ok(None);
+        }
+        match self.step().await {
+            Ok(Some(taken)) => {
+                self.lent = taken.len();
+                Ok(Some(taken))
+            }
+            Ok(None) => {
+                self.end().await;
+                Ok(None)
+            }
+            Err(error) => {
+                self.end().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Result<Option<Taken>, Error> {
+        self.pump.link.consume(std::mem::take(&mut self.lent));
+        if self.pump.link.is_tls() && !self.greeted && !self.shake_hands().await? {
+            return Ok(None);
+        }
+        self.greeted = true;
+        loop {
+            if self.shutdown.has_begun() {
+                self.server.shut_down();
+            }
+            let now = self.pump.io.age();
+            let (input, output) = self.pump.link.split();
+            match self.server.step(now, input, output) {
+                Ok(Step::Event(taken)) => return Ok(Some(taken)),
+                Ok(Step::AwaitingReply) => {
+                    let (_, output) = self.pump.link.split();
+                    unanswered(&mut self.server, output);
+                }
+                Ok(Step::Flush(until)) => self.write(until).await?,
+                Ok(Step::NeedInput(until)) => {
+                    self.write(self.write_deadline()).await?;
+                    if !self.wait(until).await? {
+                        return Ok(None);
+                    }
+                }
+                Ok(Step::StartTls) => {
+                    if !self.start_tls().await? {
+                        return Ok(None);
+                    }
+                }
+                Ok(Step::Closed) => return Ok(None),
+                Ok(_) => return Ok(None),
+                Err(violation) => {
+                    if let Some(reply) = violation.reply() {
+                        self.server.write_last(&reply, self.pump.link.output());
+                    }
+                    return Err(violation.into());
+                }
+            }
+        }
+    }
+
+    async fn write(&mut self, until: Option<Duration>) -> Result<(), Error> {
+        self.pump.flush(until).await.map_err(|error| Error::new(error, Stage::Idle))
+    }
+
+    /// Reads once; false at the client's end.
+    async fn wait(&mut self, until: Option<Duration>) -> Result<bool, Error> {
+        let idle = self.server.is_idle();
+        if idle {
+            self.pump.link.release();
+        }
+        let read = if idle {
+            unless(&self.shutdown, self.pump.read(until)).await
+        } else {
+            Some(self.pump.read(until).await)
+        };
+        match read {
+            None => Ok(true),
+            Some(Ok(0)) => {
+                self.server.eof()?;
+                Ok(false)
+            }
+            Some(Ok(_)) => Ok(true),
+            Some(Err(blocked)) if blocked.is_timeout() => {
+                Err(self.server.timed_out(self.pump.link.output()).into())
+            }
+            Some(Err(blocked)) => Err(self.blocked(blocked)),
+        }
+    }
+
+    fn blocked(&self, blocked: Blocked) -> Error {
+        let stage = if self.pump.link.is_handshaking() { Stage::Handshake } else { Stage::Idle };
+        Error::blocked(blocked, stage)
+    }
+
+    async fn start_tls(&mut self) -> Result<bool, Error> {
+        self.write(self.write_deadline()).await?;
+        match &self.security {
+            #[cfg(feature = "rustls")]
+            Security::StartTls(tls) => {
+                let tls = handshake::tls(tls)?;
+                // Octets that came while the 220 was written were not said through TLS.
+                self.pump.link.start_tls(tls).map_err(|_| smtp_proto::error::Violation::BehindStartTls)?;
+                self.shake_hands().await
+            }
+            _ => Err(Error::new(ErrorKind::NoTls, Stage::StartTls)),
+        }
+    }
+
+    /// False if a shutdown came before it was done: a client that does not go on would be waited for, and until it does
+    /// there is no message to be lost and nobody to hear a 421.
+    async fn shake_hands(&mut self) -> Result<bool, Error> {
+        let patience = self.server.config().timeouts.command;
+        let until = Some(self.pump.io.age().saturating_add(patience));
+        let Some(shaken) = unless(&self.shutdown, self.pump.handshake(until)).await else { return Ok(false) };
+        shaken.map_err(|blocked| Error::blocked(blocked, Stage::Handshake))?;
+        self.server.tls_established();
+        Ok(true)
+    }
+
+    pub(crate) fn write_deadline(&self) -> Option<Duration> {
+        Some(self.pump.io.age().saturating_add(self.server.config().timeouts.write))
+    }
+
+    async fn end(&mut self) {
+        self.ended = true;
+        let until = Some(self.pump.io.age().saturating_add(GOODBYE));
+        self.pump.close(until).await;
+    }
+}
+
+/// How long the last words may take to leave.
+const GOODBYE: Duration = Duration::from_secs(10);
+
+impl Responder<'_> {
+    /// Gives the reply. To a message in LMTP or under PRDR it is the next recipient's; the responder's drop answers for
+    /// those that are left, so give them all by [`reply_each`](Self::reply_each).
+    ///
+    /// # Errors
+    ///
+    /// [`NotNow::WrongCode`] if the code doesn't answer this command: the client was then told 451.
+    pub fn reply(self, reply: &Reply<'_>) -> Result<(), NotNow> {
+        self.server.reply(reply, self.output)
+    }
+
+    /// Gives one reply for each that is owed. Too few are made up by 451, too many are left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`reply`](Self::reply).
+    pub fn reply_each<'r>(self, replies: impl IntoIterator<Item = Reply<'r>>) -> Result<(), NotNow> {
+        for reply in replies.into_iter().take(self.server.owed() as usize) {
+            self.server.reply(&reply, self.output)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the reply that accepts, where a server can accept without knowing more: 220, 250, 354, 221. VRFY gets 252;
+    /// AUTH, XCLIENT and verbs that are not served are refused.
+    pub fn accept(self) {
+        while let Some(reply) = self.server.default_reply() {
+            if self.server.reply(&reply, self.output).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Asks for another response in an AUTH exchange.
+    ///
+    /// # Errors
+    ///
+    /// [`NotNow`] unless AUTH or a response to a challenge is what is answered.
+    pub fn challenge(self, data: &[u8]) -> Result<(), NotNow> {
+        self.server.challenge(data, self.output)
+    }
+
+    /// How many replies are owed.
+    #[must_use]
+    pub const fn owed(&self) -> u32 {
+        self.server.owed()
+    }
+
+    /// The machine: who is logged in, whether TLS is on.
+    #[must_use]
+    pub const fn server(&self) -> &Server {
+        self.server
+    }
+
+    /// What a 250 to EHLO will list: may be changed before it is given.
+    pub const fn capabilities_mut(&mut self) -> &mut Capabilities<'static> {
+        self.server.capabilities_mut()
+    }
+}
+
+impl Drop for Responder<'_> {
+    fn drop(&mut self) {
+        unanswered(self.server, self.output);
+    }
+}
+
+/// Answers everything that is owed, for whoever did not.
+pub(crate) fn unanswered(server: &mut Server, output: &mut BytesMut) {
+    const UNANSWERED: Reply<'_> =
+        Reply::fixed(Code::LOCAL_ERROR, Some(Enhanced::fixed(4, 3, 0)), "not served just now");
+    // A temporary refusal answers everything.
+    while server.owed() > 0 && server.reply(&UNANSWERED, output).is_ok() {}
+}
+
+#[cfg(feature = "rustls")]
+mod handshake {
+    use std::sync::Arc;
+
+    use smtp_proto::stage::Stage;
+    use smtp_proto::tls::Tls;
+
+    use crate::Error;
+
+    pub(super) fn tls(config: &Arc<rustls::ServerConfig>) -> Result<Tls, Error> {
+        Tls::server(Arc::clone(config))
+            .map_err(|error| Error::new(smtp_proto::link::Error::from(error), Stage::Handshake))
+    }
+}

@@ -1,0 +1,113 @@
+//! What the embedder adds: a verb, an EHLO keyword and a parameter of its own, capabilities by peer, XCLIENT.
+
+use bytes::BytesMut;
+use smtp_proto::address::Domain;
+use smtp_proto::client;
+use smtp_proto::command::{Attribute, Attributes, Command, Text, Word};
+use smtp_proto::extension::Extension;
+use smtp_proto::param::{Param, Params};
+use smtp_proto::server::{Event, Server};
+use smtp_proto::stage::Stage;
+
+use super::{codes, config, connected, greeted, hear, ok, reverse, serve, text};
+
+/// The server lists the keyword, is handed the verb, and takes the parameter.
+#[test]
+fn a_verb_and_a_keyword_on_the_server() {
+    let mut config = config();
+    config.capabilities = config.capabilities.with_keyword("XPRAY loud quiet").unwrap();
+    config.unknown_parameters = true;
+    let mut server = Server::new(config.shared());
+    serve(&mut server, b"", |_, _, _| {});
+    assert!(serve(&mut server, b"EHLO x.example\r\n", |_, _, _| {}).contains("XPRAY loud quiet\r\n"));
+
+    let (mut prayed, mut volume) = (None, None);
+    let said = serve(
+        &mut server,
+        b"xpray for rain\r\nXOTHER\r\nMAIL FROM:<> XVOLUME=11\r\n",
+        |server, event, output| match event {
+            Event::Unknown { verb, args } if verb.as_str().eq_ignore_ascii_case("XPRAY") => {
+                prayed = Some(args.to_string());
+                server.reply(&ok("heard"), output).unwrap();
+            }
+            Event::Mail(mail) => {
+                volume = mail.params.iter().find_map(|param| match param {
+                    Param::Other { keyword: "XVOLUME", value } => value.map(String::from),
+                    _ => None,
+                });
+            }
+            _ => {}
+        },
+    );
+    assert_eq!(codes(&said), [250, 500, 250]);
+    assert_eq!((prayed.as_deref(), volume.as_deref()), (Some("for rain"), Some("11")));
+}
+
+/// The client finds the keyword, sends the verb and the parameter.
+#[test]
+fn a_verb_and_a_keyword_on_the_client() {
+    let mut client = connected(client::Config::default(), &["PIPELINING", "XPRAY loud quiet"]);
+    assert!(client.capabilities().unknown().any(|offer| offer == ("XPRAY", "loud quiet")));
+    let mut output = BytesMut::new();
+    let (verb, args) = (Word::new("XPRAY").unwrap(), Text::new("for rain").unwrap());
+    client.command(&Command::Other { verb, args }, &mut output).unwrap();
+    assert_eq!(hear(&mut client, "250 heard\r\n"), [(Stage::Other, 250)]);
+    let params = Params::default().with(&Param::Other { keyword: "XVOLUME", value: Some("11") }).unwrap();
+    client.mail(&reverse("me@client.example"), &params, &mut output).unwrap();
+    assert_eq!(text(&mut output), "XPRAY for rain\r\nMAIL FROM:<me@client.example> XVOLUME=11\r\n");
+}
+
+/// What EHLO lists follows TLS by itself, and the peer as the embedder says.
+#[test]
+fn capabilities_that_change() {
+    let mut config = config().with_starttls();
+    config.capabilities = config.capabilities.with(Extension::RequireTls);
+    let mut server = Server::new(config.shared());
+    let by_peer = |server: &mut Server, event: Event<'_>, _: &mut BytesMut| {
+        if let Event::Hello { name, .. } = event
+            && name.as_str() == "friend.example"
+        {
+            let own = server.capabilities_mut();
+            *own = core::mem::take(own).with_size(1_000_000_000).with(Extension::Xclient);
+        }
+    };
+    serve(&mut server, b"", by_peer);
+    let clear = serve(&mut server, b"EHLO stranger.example\r\n", by_peer);
+    assert!(clear.contains("STARTTLS") && !clear.contains("REQUIRETLS") && !clear.contains("XCLIENT"));
+    let friend = serve(&mut server, b"EHLO friend.example\r\n", by_peer);
+    assert!(friend.contains("SIZE 1000000000") && friend.contains("XCLIENT"));
+
+    assert_eq!(codes(&serve(&mut server, b"STARTTLS\r\n", by_peer)), [220]);
+    server.tls_established();
+    let tls = serve(&mut server, b"EHLO stranger.example\r\n", by_peer);
+    assert!(!tls.contains("STARTTLS") && tls.contains("REQUIRETLS") && !tls.contains("XCLIENT"), "{tls}");
+}
+
+/// A proxy says whom it speaks for; both sides then start anew on the same transport.
+#[test]
+fn xclient() {
+    let mut client = connected(client::Config::default(), &["XCLIENT NAME ADDR"]);
+    let mut output = BytesMut::new();
+    let attributes =
+        Attributes::new([(Attribute::Name, "host.example"), (Attribute::Addr, "192.0.2.7")]).unwrap();
+    client.xclient(&attributes, &mut output).unwrap();
+    let line = text(&mut output);
+    assert_eq!(line, "XCLIENT NAME=host.example ADDR=192.0.2.7\r\n");
+
+    let mut config = config();
+    config.capabilities = config.capabilities.with_keyword("XCLIENT NAME ADDR").unwrap();
+    let mut server = greeted(config);
+    let mut peer = None;
+    let said = serve(&mut server, line.as_bytes(), |server, event, output| {
+        let Event::Xclient(attributes) = event else { return };
+        peer = attributes.address(Attribute::Addr);
+        let greeting = smtp_proto::reply::Reply::fixed(smtp_proto::status::Code::READY, None, "ESMTP");
+        server.reply(&greeting, output).unwrap();
+    });
+    assert_eq!(peer, Some([192, 0, 2, 7].into()));
+    assert_eq!(said, "220 mx.example ESMTP\r\n");
+    assert_eq!(server.hello(), None);
+    assert_eq!(hear(&mut client, &said), [(Stage::Xclient, 220)]);
+    assert!(client.mail(&reverse("a@b.example"), &Params::default(), &mut output).is_err(), "EHLO first");
+    client.ehlo(&Domain::parse("proxy.example").unwrap(), &mut output).unwrap();
+}
