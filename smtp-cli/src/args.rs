@@ -49,9 +49,11 @@ Examples:
     smtp serve
     smtp serve --listen 127.0.0.1:0 --listen [::1]:0
   Store it, with STARTTLS and with implicit TLS, under a CA made for the occasion:
-    smtp serve --maildir /tmp/mail --tls-self-signed --listen 127.0.0.1:2525 --implicit-tls 127.0.0.1:4650
+    smtp serve --maildir /tmp/mail --tls-self-signed \\
+      --listen 127.0.0.1:2525 --implicit-tls 127.0.0.1:4650
   With a certificate of one's own, under a name of one's own, messages up to 10 MiB:
-    smtp serve --listen 0.0.0.0:25 --tls-cert chain.pem --tls-key key.pem --name mx.example.org --max-size 10485760
+    smtp serve --listen 0.0.0.0:25 --tls-cert chain.pem --tls-key key.pem \\
+      --name mx.example.org --max-size 10485760
   With logins, for loopback too; the second lets passwords cross the wire in the clear:
     smtp serve --tls-self-signed --user ann:secret --user ben:hidden --require-auth
     smtp serve --user ann:secret --auth-in-clear
@@ -117,16 +119,21 @@ Examples:
       smtp send --server smtp://localhost:25 --from ann@example.org --to ben@example.net -
   By submission, with STARTTLS (port 587), and by implicit TLS (port 465); what is special in a user's name or a
   password is percent-encoded (@ is %40):
-    smtp send --server smtp://ann:p%40ss@mail.example.org --from ann@example.org --to ben@example.net message.eml
-    smtp send --server smtps://ann:p%40ss@mail.example.org --from ann@example.org --to ben@example.net message.eml
+    smtp send --server smtp://ann:p%40ss@mail.example.org \\
+      --from ann@example.org --to ben@example.net message.eml
+    smtp send --server smtps://ann:p%40ss@mail.example.org \\
+      --from ann@example.org --to ben@example.net message.eml
   To a test server whose CA this system does not know, and to one without TLS:
-    smtp send --server smtp://localhost:2525 --ca ca.pem --from ann@example.org --to ben@example.net message.eml
-    smtp send --server smtp://localhost:2525 --starttls off --from ann@example.org --to ben@example.net message.eml
+    smtp send --server smtp://localhost:2525 --ca ca.pem \\
+      --from ann@example.org --to ben@example.net message.eml
+    smtp send --server smtp://localhost:2525 --starttls off \\
+      --from ann@example.org --to ben@example.net message.eml
   A bounce (no sender), to two, by LMTP, under a name of one's own:
-    smtp send --server lmtp://localhost:2424 --name mx.example.org --from '' --to ben@example.net --to cat@example.net bounce.eml
+    smtp send --server lmtp://localhost:2424 --name mx.example.org \\
+      --from '' --to ben@example.net --to cat@example.net bounce.eml
   A password to a server without TLS:
-    smtp send --server smtp://ann:secret@localhost:2525 --starttls off --auth-in-clear --from ann@example.org \\
-      --to ben@example.net message.eml
+    smtp send --server smtp://ann:secret@localhost:2525 --starttls off --auth-in-clear \\
+      --from ann@example.org --to ben@example.net message.eml
 
 Ports, if not given: smtp 25, or 587 with a user; smtps 465; lmtp 24.
 STARTTLS, if not given: required on the ports 587 and 2525 and with a user, opportunistic otherwise.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use smtp_proto::dot::Body;
-use smtp_proto::error::{NotNow, Violation};
+use smtp_proto::error::NotNow;
 use smtp_proto::extension::Capabilities;
 use smtp_proto::link::Link;
 use smtp_proto::reply::Reply;
@@ -250,7 +250,7 @@ impl<I: Io> Connection<I> {
             Security::StartTls(tls) => {
                 let tls = handshake::tls(tls)?;
                 // Octets that came while the 220 was written were not said through TLS.
-                self.pump.link.start_tls(tls).map_err(|_| Error::from(Violation::BehindStartTls))?;
+                self.pump.link.start_tls(tls).map_err(|_| smtp_proto::error::Violation::BehindStartTls)?;
                 self.shake_hands().await
             }
             _ => Err(Error::new(ErrorKind::NoTls, Stage::StartTls)),

@@ -261,6 +261,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn other_machines_log_in_where_there_are_users() {
+        let users = || Some(Users::parse(&[String::from("ann:secret").into()]).expect("a user"));
+        let may_send = |users: Option<Users>, peer: &str, user: Option<&str>| {
+            let domain = Domain::parse("mx.example.net").expect("a name");
+            let protocol = Protocol::Smtp;
+            let discarded = AtomicU64::new(0);
+            let mut receiver =
+                Receiver::new(Arc::new(Shared { domain, protocol, maildir: None, users, discarded }));
+            receiver.peer = Some(peer.parse().expect("an address"));
+            receiver.user = user.map(String::from);
+            receiver.may_send()
+        };
+        assert!(may_send(None, "192.0.2.1:1", None));
+        assert!(!may_send(users(), "192.0.2.1:1", None));
+        assert!(!may_send(users(), "[::ffff:192.0.2.1]:1", None));
+        assert!(may_send(users(), "192.0.2.1:1", Some("ann")));
+        assert!(may_send(users(), "127.0.0.1:1", None));
+        assert!(may_send(users(), "[::1]:1", None));
+        assert!(may_send(users(), "[::ffff:127.0.0.1]:1", None));
+    }
+
+    #[test]
     #[cfg(target_os = "linux")]
     fn a_full_disk_is_452_and_any_other_error_451() {
         let (enospc, edquot, eio) = (28, 122, 5);

@@ -238,8 +238,7 @@ impl Client {
             let last_words = code.as_u16() == 421 || self.in_body() || !reply.is_positive();
             return if last_words { Ok(()) } else { Err(Violation::Unsolicited) };
         };
-        let prdr = self.state.prdr;
-        if !state::answers(stage, code, prdr) {
+        if !self.state.admits(stage, code) {
             return Err(Violation::WrongCode { stage, code });
         }
         if self.state.ends(stage, code, self.config.protocol) {

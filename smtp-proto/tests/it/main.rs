@@ -5,6 +5,7 @@ mod smuggling;
 mod splits;
 mod starttls;
 mod transcripts;
+mod corpus;
 
 mod link;
 #[cfg(feature = "rustls")]
@@ -18,9 +19,14 @@ mod logins;
 mod messages;
 mod overlap;
 mod pair;
+mod received;
 mod refusals;
 mod replies;
 mod sim;
 mod times;
 mod trips;
 mod values;
+
+/// The bodies of the fuzz targets: models that the property tests share, and what `corpus` replays.
+#[path = "../../../fuzz/src/lib.rs"]
+mod fuzz;
