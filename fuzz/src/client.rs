@@ -118,9 +118,7 @@ impl Call {
         let made = unchanged(client, output, |client, output| self.call(client, PIECE, output));
         let said = &output[mark..];
         let shown = said.escape_ascii();
-        if made.is_err() {
-            return made;
-        }
+        made?;
         match self {
             Self::Body | Self::Segments | Self::DirtyBody => {}
             Self::Finish => assert!(said.ends_with(b".\r\n") && client.is_waiting(), "{shown}"),
@@ -138,7 +136,7 @@ impl Call {
                 assert_ne!(client.is_waiting(), client.in_body() && !waited, "{self:?}");
             }
         }
-        made
+        Ok(())
     }
 
     fn call(self, client: &mut Client, piece: &[u8], output: &mut BytesMut) -> Result<(), NotNow> {

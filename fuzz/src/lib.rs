@@ -14,8 +14,11 @@ pub mod script;
 pub mod server;
 pub mod values;
 
-/// Every target: its name, which is its corpus's too, and what it does with an input.
-pub const TARGETS: [(&str, fn(&[u8])); 13] = [
+/// What a target does with an input: it panics where what must hold doesn't.
+pub type Body = fn(&[u8]);
+
+/// Every target, by its name, which is its corpus's too.
+pub const TARGETS: [(&str, Body); 13] = [
     ("command", values::command),
     ("address", values::address),
     ("param", values::param),

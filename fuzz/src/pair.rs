@@ -9,12 +9,13 @@ use smtp_proto::address::{Domain, ForwardPath, Mailbox, ReversePath};
 use smtp_proto::auth::Credentials;
 use smtp_proto::client::Client;
 use smtp_proto::dot::LineEnds;
-use smtp_proto::error::Violation;
+use smtp_proto::error::{NotNow, Violation};
+use smtp_proto::extension::Extension;
 use smtp_proto::param::{Param, Params};
 use smtp_proto::server::{Event, Server, Step};
 use smtp_proto::session::{
-    Call, Content, Delivery, Envelope, Error, NotSent, Open, Options, Outcome, Recipient, StartTls, Transfer,
-    Want,
+    Call, Content, Delivery, Envelope, Error, NotSent, Open, Options, Outcome, Recipient, Report, StartTls,
+    Transfer, Want,
 };
 use smtp_proto::stage::Protocol;
 use smtp_proto::status::{Class, Code};
@@ -32,7 +33,7 @@ pub fn pair(input: &[u8]) {
         return;
     }
     let mut params = Params::default();
-    if script.has(b'p') && near.client.capabilities().has(smtp_proto::extension::Extension::Prdr) {
+    if script.has(b'p') && near.client.capabilities().has(Extension::Prdr) {
         params = params.with(&Param::Prdr).expect("a parameter");
     }
     let recipients = 1 + script.options.iter().filter(|letter| **letter == b'u').count().min(6);
@@ -40,10 +41,15 @@ pub fn pair(input: &[u8]) {
     let to: Vec<ForwardPath<'_>> = (0..recipients).map(|n| to(n).expect("a mailbox").into()).collect();
     let mut envelope = Envelope::new(ReversePath::Null, to.into_iter().map(Recipient::from));
     envelope.params = params;
-    for _ in 0..2 {
-        if !near.deliver(&envelope) {
-            return;
-        }
+    let (mut first, mut second) = (near.delivery(&envelope), near.delivery(&envelope));
+    let along = script.has(b'N').then_some(&mut second);
+    let alive = near.deliver(&mut first, along) && near.deliver(&mut second, None);
+    if !alive {
+        second.lost(near.client.stage());
+    }
+    near.agree([first.into_report(), second.into_report()]);
+    if !alive {
+        return;
     }
     let mut quit = Call::quit();
     let left = near.converse(|client, input, output| quit.poll(client, NOW, input, output));
@@ -125,53 +131,72 @@ impl<'i> Near<'i> {
         }
     }
 
-    /// Whether the connection can be used on.
-    fn deliver(&mut self, envelope: &Envelope<'_>) -> bool {
-        let message = self.script.octets;
-        let transfer = match () {
+    fn transfer(&self) -> Transfer {
+        match () {
             () if self.script.has(b'F') => Transfer::ChunksInFlight,
             () if self.script.has(b'B') => Transfer::Chunks,
             () => Transfer::Data,
-        };
-        self.far.delivered = 0;
-        self.far.bodies.clear();
-        let mut delivery = Delivery::new(envelope, &Content::of(message), transfer, &self.client);
+        }
+    }
+
+    fn delivery<'m>(&self, envelope: &'m Envelope<'m>) -> Delivery<'m> {
+        Delivery::new(envelope, &Content::of(self.script.octets), self.transfer(), &self.client)
+    }
+
+    /// Delivers a message, and begins the next as soon as this one is ended. Whether the connection can be used on.
+    fn deliver(&mut self, delivery: &mut Delivery<'_>, mut next: Option<&mut Delivery<'_>>) -> bool {
+        let message = self.script.octets;
         let mut pieces = self.script.cuts(message.len()).into_iter().chain([message.len()]);
-        let (mut from, mut given) = (0, true);
-        let alive = loop {
+        let (mut from, mut begun) = (0, false);
+        loop {
+            if delivery.is_ended()
+                && let Some(next) = next.take()
+            {
+                let before = self.output.len();
+                begun = next.begin(&mut self.client, &mut self.output).is_ok();
+                assert!(self.output.len() - before < 512, "more than an envelope");
+            }
             match self.converse(|client, input, output| delivery.poll(client, NOW, input, output)) {
-                Ok(Want::Done) => break !self.client.is_closed(),
+                Ok(Want::Done) => {
+                    let alive = !self.client.is_closed();
+                    assert!(!alive || begun || !self.client.is_waiting(), "done before all is answered");
+                    return alive;
+                }
                 Ok(Want::Body) => {
                     let cut = pieces.next().expect("a piece is asked for behind the last one");
                     let (piece, last) = (&message[from..cut], cut == message.len());
                     from = cut;
-                    given &= delivery.body(piece, last, &mut self.client, &mut self.output).is_ok();
+                    let given = delivery.body(piece, last, &mut self.client, &mut self.output);
+                    assert!(matches!(given, Ok(()) | Err(NotNow::Unsendable)), "{given:?}");
                 }
                 Ok(want) => panic!("{want:?} while delivering"),
                 Err(violation) => {
                     assert!(self.damaged() || violation.is_none(), "{violation:?}");
                     delivery.lost(self.client.stage());
-                    break false;
+                    return false;
                 }
             }
-        };
-        let report = delivery.into_report();
-        assert_eq!(report.outcomes().len(), envelope.to.len());
-        if self.damaged() || !given {
-            return alive;
         }
-        assert_eq!(report.delivered(), self.far.delivered, "{report:?}");
-        for outcome in report.outcomes() {
+    }
+
+    /// Both ends say the same of who got what.
+    fn agree(&self, reports: [Report; 2]) {
+        if self.damaged() {
+            return;
+        }
+        let delivered: usize = reports.iter().map(Report::delivered).sum();
+        assert_eq!(delivered, self.far.delivered, "{reports:?}");
+        for outcome in reports.iter().flat_map(Report::outcomes) {
             let open = matches!(outcome, Outcome::NotSent(NotSent::Pending) | Outcome::Unknown(_));
             assert!(!open, "{outcome:?}");
         }
-        let chunked = self.client.capabilities().has(smtp_proto::extension::Extension::Chunking)
-            && transfer != Transfer::Data;
+        let message = self.script.octets;
+        let chunking = self.client.capabilities().has(Extension::Chunking);
+        let chunked = chunking && self.transfer() != Transfer::Data;
         let expected = if chunked { self.mended(message) } else { self.through(message) };
         for body in &self.far.bodies {
             assert_eq!(body.escape_ascii().to_string(), expected.escape_ascii().to_string());
         }
-        alive
     }
 
     /// What BDAT makes of a message: its line ends are seen to, and nothing else.
