@@ -49,3 +49,8 @@ fn on_tokio(work: impl Future<Output = Result<ExitCode, exit::Failure>>) -> Resu
 pub(crate) fn crypto() -> std::sync::Arc<rustls::crypto::CryptoProvider> {
     rustls::crypto::ring::default_provider().into()
 }
+
+/// The README's examples are compiled as they stand there.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

@@ -96,7 +96,8 @@ proptest! {
             .to_string();
         let Some(lines) = field.strip_suffix("\r\n") else { panic!("{field:?}") };
         for (n, line) in lines.split("\r\n").enumerate() {
-            prop_assert!(if n == 0 { line.starts_with("Received: from ") } else { line.starts_with('\t') });
+            let begins = if n == 0 { "Received: from " } else { "\t" };
+            prop_assert!(line.starts_with(begins), "{:?}", line);
             prop_assert!(!line.trim_start_matches('\t').chars().any(char::is_control), "{:?}", line);
             prop_assert!(line.len() <= 998);
         }
