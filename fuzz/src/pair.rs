@@ -69,6 +69,7 @@ struct Near<'i> {
     far: Far<'i>,
     far_input: Vec<u8>,
     turns: usize,
+    given_up: bool,
 }
 
 impl<'i> Near<'i> {
@@ -93,12 +94,13 @@ impl<'i> Near<'i> {
             },
             far_input: Vec::new(),
             turns: 0,
+            given_up: false,
         }
     }
 
-    /// Also where the client takes no reply of a reasonable length.
+    /// Also where the client takes no reply of a reasonable length, or has given the connection up.
     fn damaged(&self) -> bool {
-        !self.script.damage.is_empty() || self.script.has(b'K')
+        !self.script.damage.is_empty() || self.script.has(b'K') || self.given_up
     }
 
     fn open(&mut self) -> bool {
@@ -170,9 +172,10 @@ impl<'i> Near<'i> {
                 }
                 Ok(want) => panic!("{want:?} while delivering"),
                 Err(violation) => {
-                    // An embedder that refuses RSET leaves its client no way on.
-                    let refused = matches!(violation, Some(Violation::WrongCode { stage: Stage::Rset, .. }));
-                    assert!(self.damaged() || violation.is_none() || refused, "{violation:?}");
+                    // An embedder that refuses RSET leaves its client no way on, whatever is in flight behind it.
+                    self.given_up |=
+                        matches!(violation, Some(Violation::WrongCode { stage: Stage::Rset, .. }));
+                    assert!(self.damaged() || violation.is_none(), "{violation:?}");
                     delivery.lost(self.client.stage());
                     return false;
                 }
