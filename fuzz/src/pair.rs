@@ -220,7 +220,8 @@ impl<'i> Near<'i> {
     ) -> Result<Want, Option<E>> {
         loop {
             self.turns += 1;
-            assert!(self.turns < 4096 + 64 * self.script.octets.len(), "going round in circles");
+            let bound = 4096 + 64 * self.script.octets.len() + 1024 * self.script.answers.len();
+            assert!(self.turns < bound, "going round in circles");
             let mut rest = &self.input[..];
             let want = poll(&mut self.client, &mut rest, &mut self.output)?;
             let len = self.input.len() - rest.len();
