@@ -2,11 +2,88 @@
 //!
 //! `async-io` is the reactor of both, so one code serves both; where they part, in how a task is spawned, the
 //! [`Listener`] is given the way: see [`spawn`].
+//!
+//! A client:
+//!
+//! ```no_run
+//! use smtp_asyncstd::proto::session::Envelope;
+//! use smtp_asyncstd::{Destination, connect};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let envelope = Envelope::parse("ann@example.org", ["ben@example.net"])?;
+//! let mut connection = connect(&Destination::plain("localhost", 25)).await?;
+//! let report = connection.send(&envelope, "Subject: hello\r\n\r\nHello, Ben.\r\n").await?;
+//! assert!(report.all_delivered());
+//! connection.quit().await;
+//! # Ok(()) }
+//! ```
+//!
+//! A server is a [`Handler`] given to [`serve`], or a loop around [`server::Connection::next`]:
+//!
+//! ```no_run
+//! use smtp_asyncstd::proto::{address::Domain, reply::Reply, server::Config};
+//! use smtp_asyncstd::{Handler, Listener, OK, Service, Shutdown, serve};
+//!
+//! struct Sink;
+//! impl Handler for Sink {
+//!     async fn message(&mut self) -> Reply<'static> {
+//!         OK
+//!     }
+//! }
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config::new(Domain::parse("mx.example.org")?).shared();
+//! let listener = Listener::bind("127.0.0.1:2525", |task| smol::spawn(task).detach()).await?;
+//! serve(listener, Service::new(config), &Shutdown::new(), || Sink).await?;
+//! # Ok(()) }
+//! ```
 
 pub mod spawn;
 
 mod listener;
+mod reader;
 mod socket;
 
+use std::net::TcpStream;
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+
 pub use listener::Listener;
+pub use reader::{Reader, stream};
+pub use smtp_driver::{
+    Destination, Error, ErrorKind, Handler, Message, OK, Peer, Service, Shutdown, Stream, client, proto,
+    serve, server,
+};
 pub use socket::Socket;
+
+/// A client's connection over TCP.
+pub type Connection = client::Connection<Socket<TcpStream>>;
+
+/// A client's connection over a Unix socket.
+#[cfg(unix)]
+pub type UnixConnection = client::Connection<Socket<UnixStream>>;
+
+/// Connects, and opens the connection: TLS, greeting, EHLO, AUTH, as the destination says.
+///
+/// # Errors
+///
+/// [`Error`] says what failed, at which step, and what the server had said last.
+pub async fn connect(to: &Destination) -> Result<Connection, Error> {
+    let socket = Socket::connect((to.host(), to.port()), to.connect_timeout()).await;
+    to.open(socket.map_err(|error| to.unreachable(error))?).await
+}
+
+/// Connects to the Unix socket at `path`, and opens the connection as the destination says, whose host is who is
+/// expected there.
+///
+/// # Errors
+///
+/// As [`connect`].
+#[cfg(unix)]
+pub async fn connect_unix(
+    path: impl AsRef<std::path::Path>,
+    to: &Destination,
+) -> Result<UnixConnection, Error> {
+    let socket = Socket::connect_unix(path, to.connect_timeout()).await;
+    to.open(socket.map_err(|error| to.unreachable(error))?).await
+}

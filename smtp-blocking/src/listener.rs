@@ -1,47 +1,38 @@
 //! Listening sockets: TCP, or Unix.
 
-use std::future::{Future, pending};
+use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-#[cfg(unix)]
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::Arc;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::thread;
 use std::time::Duration;
 
-use smtp_driver::Shutdown;
-use socket2::SockRef;
+use futures_lite::future::yield_now;
 
-use crate::socket::Stream;
-use crate::wake::Waits;
+use crate::socket::{SLICE, is_timeout};
 use crate::{Socket, block_on};
 
-/// A listening socket, a [`TcpListener`] or a [`UnixListener`]. Its connections have a thread each.
+/// A listening socket of any kind. Its connections have a thread each.
 #[derive(Debug)]
-pub struct Listener<L: Accept> {
-    listener: Arc<L>,
-    waits: Arc<Waits<L::Stream>>,
-}
+pub struct Listener(socket2::Socket);
 
-impl<L: Accept> Listener<L> {
-    /// Takes a listening socket, and starts the thread that wakes it and the connections that idle when `shutdown`
-    /// begins. `accept_loop` is to be given the same `shutdown`.
+impl Listener {
+    /// Takes a listening socket, std's or socket2's.
     ///
     /// # Errors
-    /// When no thread can be had.
-    pub fn new(listener: L, shutdown: &Shutdown) -> io::Result<Self> {
-        let listener = Arc::new(listener);
-        Ok(Self { waits: Waits::start(&listener, shutdown)?, listener })
+    /// Those of the system.
+    pub fn new(listener: impl Into<socket2::Socket>) -> io::Result<Self> {
+        let socket = listener.into();
+        socket.set_nonblocking(!TIMES_OUT)?;
+        socket.set_read_timeout(Some(SLICE))?;
+        Ok(Self(socket))
     }
-}
 
-impl Listener<TcpListener> {
     /// Listens at the first of the addresses that can be bound.
     ///
     /// # Errors
     /// Those of the system and of the resolver.
-    pub fn bind(address: impl ToSocketAddrs, shutdown: &Shutdown) -> io::Result<Self> {
-        Self::new(TcpListener::bind(address)?, shutdown)
+    pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
+        Self::new(TcpListener::bind(address)?)
     }
 
     /// Where it listens: tells the port when port 0 was asked for.
@@ -49,18 +40,28 @@ impl Listener<TcpListener> {
     /// # Errors
     /// Those of the system.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.0.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
     }
 }
 
-impl<L: Accept> smtp_driver::Listener for Listener<L> {
-    type Io = Socket<L::Stream>;
+/// Whether a socket's timeout holds for accept too. Elsewhere the listening socket does not block, and is looked at
+/// again after [`NAP`].
+const TIMES_OUT: bool = cfg!(any(target_os = "linux", target_os = "android"));
+const NAP: Duration = Duration::from_millis(10);
 
-    async fn accept(&mut self) -> io::Result<Self::Io> {
-        match self.waits.accept(|| self.listener.accept()) {
-            Some(accepted) => accepted.map(|stream| Socket::accepted(stream, &self.waits)),
-            // As an accept that nobody answers: whoever waits for the shutdown too goes on with that.
-            None => pending().await,
+impl smtp_driver::Listener for Listener {
+    type Io = Socket;
+
+    async fn accept(&mut self) -> io::Result<Socket> {
+        loop {
+            match self.0.accept() {
+                Err(error) if is_timeout(&error) || error.kind() == io::ErrorKind::WouldBlock => {}
+                accepted => return accepted.map(|(socket, _)| Socket::new(socket)),
+            }
+            if !TIMES_OUT {
+                thread::sleep(NAP);
+            }
+            yield_now().await;
         }
     }
 
@@ -71,58 +72,5 @@ impl<L: Accept> smtp_driver::Listener for Listener<L> {
 
     async fn sleep(&self, time: Duration) {
         thread::sleep(time);
-    }
-}
-
-/// What the two kinds of listening socket have in common.
-pub trait Accept: Send + Sync + 'static {
-    /// What is accepted.
-    type Stream: Stream;
-    /// The next connection.
-    fn accept(&self) -> io::Result<Self::Stream>;
-    /// Makes a connection to this socket, and drops it.
-    fn connect_to_itself(&self);
-    /// Ends listening, where a system has that.
-    fn shut_down(&self);
-}
-
-impl Accept for TcpListener {
-    type Stream = TcpStream;
-
-    fn accept(&self) -> io::Result<TcpStream> {
-        self.accept().map(|(stream, _)| stream)
-    }
-
-    fn connect_to_itself(&self) {
-        let Ok(mut address) = self.local_addr() else { return };
-        if address.ip().is_unspecified() {
-            address.set_ip(match address {
-                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-            });
-        }
-        let _ = TcpStream::connect_timeout(&address, Duration::from_millis(100));
-    }
-
-    fn shut_down(&self) {
-        let _ = SockRef::from(self).shutdown(std::net::Shutdown::Both);
-    }
-}
-
-#[cfg(unix)]
-impl Accept for UnixListener {
-    type Stream = UnixStream;
-
-    fn accept(&self) -> io::Result<UnixStream> {
-        self.accept().map(|(stream, _)| stream)
-    }
-
-    fn connect_to_itself(&self) {
-        let Ok(address) = self.local_addr() else { return };
-        let _ = UnixStream::connect_addr(&address);
-    }
-
-    fn shut_down(&self) {
-        let _ = SockRef::from(self).shutdown(std::net::Shutdown::Both);
     }
 }

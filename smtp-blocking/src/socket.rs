@@ -1,40 +1,44 @@
 //! A connection: TCP, or a Unix socket.
 
-use std::future::pending;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read as _, Write as _};
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
-#[cfg(unix)]
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use smtp_driver::io::{READ, read_into};
+use futures_lite::future::yield_now;
+use smtp_driver::io::{make_room, read_into, room};
 use smtp_driver::{Io, connect_each};
-use socket2::SockRef;
 
 use crate::block_on;
-use crate::wake::Waits;
 
-/// The room for a read while idle, when it is held for as long as the wait is: a flight of commands fits.
-const IDLE_READ: usize = 1024;
+/// How long a thread stays in the system at a time: what waits beside its socket, a shutdown above all, is looked at
+/// that often.
+pub(crate) const SLICE: Duration = Duration::from_millis(200);
 
-/// A socket of std's, a [`TcpStream`] or a [`UnixStream`], and when it was opened.
+/// A socket of any kind that blocks, and when it was opened.
 ///
-/// Its futures block where others wait, and are ready when they return; but one thing is not: a read while idle that
-/// a shutdown has cut.
+/// Its futures block for a fifth of a second at the most, and then give way to what they were raced with.
 #[derive(Debug)]
-pub struct Socket<S> {
-    stream: Arc<S>,
+pub struct Socket {
+    socket: socket2::Socket,
     opened: Instant,
-    read_timeout: Option<Duration>,
-    write_timeout: Option<Duration>,
-    idle: bool,
-    /// The listener's, if it came from one: a client has no shutdown to be cut by.
-    waits: Option<Arc<Waits<S>>>,
+    read_timeout: Duration,
+    write_timeout: Duration,
 }
 
-impl Socket<TcpStream> {
+impl Socket {
+    /// Takes a connected socket, std's or socket2's, and turns Nagle's algorithm off: every write here is a whole flight.
+    pub fn new(socket: impl Into<socket2::Socket>) -> Self {
+        let socket = socket.into();
+        // These fail where the peer has hung up already, which the first read tells, and on Unix sockets, which have
+        // no such algorithm. One that does not block would have its reads spin.
+        let _ = socket.set_tcp_nodelay(true);
+        let _ = socket.set_nonblocking(false);
+        // The timeouts that it came with are not known, and zero is none that is ever asked for.
+        Self { socket, opened: Instant::now(), read_timeout: Duration::ZERO, write_timeout: Duration::ZERO }
+    }
+
     /// Connects within `time` to the first of the name's addresses that answers.
     ///
     /// The resolver is the system's, and takes its own time.
@@ -46,198 +50,136 @@ impl Socket<TcpStream> {
         let addresses: Vec<_> = address.to_socket_addrs()?.collect();
         let left = time.saturating_sub(started.elapsed());
         let connect = |address, share| async move { TcpStream::connect_timeout(&address, share) };
-        block_on(connect_each(&addresses, left, connect)).map(Self::from)
+        block_on(connect_each(&addresses, left, connect)).map(Self::new)
     }
-}
 
-#[cfg(unix)]
-impl Socket<UnixStream> {
-    /// Connects to the Unix socket at `path`.
+    /// Connects to the Unix socket at `path` within `time`.
     ///
     /// # Errors
-    /// Those of the system.
-    pub fn connect_unix(path: impl AsRef<std::path::Path>) -> io::Result<Self> {
-        UnixStream::connect(path).map(Self::from)
-    }
-}
-
-impl<S> Socket<S> {
-    /// The socket itself.
-    pub fn get_ref(&self) -> &S {
-        &self.stream
-    }
-}
-
-impl<S: Stream> Socket<S> {
-    /// One that a listener accepted, whose reads while idle a shutdown cuts.
-    pub(crate) fn accepted(stream: S, waits: &Arc<Waits<S>>) -> Self {
-        Self { waits: Some(Arc::clone(waits)), ..stream.into() }
-    }
-}
-
-impl<S: Stream> From<S> for Socket<S> {
-    /// Takes a connected socket, and turns Nagle's algorithm off: every write here is a whole flight.
-    fn from(stream: S) -> Self {
-        // These fail where the peer has hung up already, which the first read tells, and on Unix sockets, which have
-        // no such algorithm. One that does not block would have its reads spin.
-        let _ = stream.socket().set_tcp_nodelay(true);
-        let _ = stream.socket().set_nonblocking(false);
-        Self {
-            stream: Arc::new(stream),
-            opened: Instant::now(),
-            read_timeout: UNKNOWN,
-            write_timeout: UNKNOWN,
-            idle: false,
-            waits: None,
+    /// Those of the system, and `TimedOut`.
+    #[cfg(unix)]
+    pub fn connect_unix(path: impl AsRef<std::path::Path>, time: Duration) -> io::Result<Self> {
+        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+        socket.set_write_timeout(Some(time.max(SHORTEST)))?;
+        match socket.connect(&socket2::SockAddr::unix(path)?) {
+            Err(error) if is_timeout(&error) => Err(ErrorKind::TimedOut.into()),
+            connected => connected.map(|()| Self::new(socket)),
         }
     }
+
+    /// The socket itself.
+    pub const fn get_ref(&self) -> &socket2::Socket {
+        &self.socket
+    }
 }
 
-impl<S: Stream> Io for Socket<S> {
+impl Io for Socket {
     fn age(&self) -> Duration {
         self.opened.elapsed()
     }
 
     async fn read(&mut self, buf: &mut BytesMut, until: Option<Duration>) -> io::Result<usize> {
-        let (socket, room) = (self.stream.socket(), if self.idle { IDLE_READ } else { READ });
-        let mut read = || {
-            timed(
-                until.map(|until| (self.opened, until)),
-                &mut self.read_timeout,
-                |timeout| socket.set_read_timeout(timeout),
-                || read_into(buf, room, |room| (&*socket).read(room)),
-            )
-        };
-        match &self.waits {
-            Some(waits) if self.idle => match waits.read(&self.stream, read) {
-                Some(done) => done,
-                // As a read for which nothing comes: whoever waits for the shutdown too goes on with that.
-                None => pending().await,
-            },
-            _ => read(),
+        let Self { socket, opened, read_timeout, .. } = self;
+        let arm = |time| socket.set_read_timeout(Some(time));
+        if room(buf) == 0 {
+            // Room is made once there is something to read: a connection that idles holds none.
+            let look = || socket.peek(&mut [MaybeUninit::uninit()]);
+            in_slices(*opened, until, read_timeout, arm, look).await?;
+            make_room(buf);
         }
+        let room = room(buf);
+        in_slices(*opened, until, read_timeout, arm, || read_into(buf, room, |room| (&*socket).read(room)))
+            .await
     }
 
     async fn write(&mut self, bufs: &[IoSlice<'_>], until: Option<Duration>) -> io::Result<usize> {
-        let socket = self.stream.socket();
-        timed(
-            until.map(|until| (self.opened, until)),
-            &mut self.write_timeout,
-            |timeout| socket.set_write_timeout(timeout),
-            || (&*socket).write_vectored(bufs),
-        )
-    }
-
-    fn idle(&mut self, idle: bool) {
-        self.idle = idle;
+        let Self { socket, opened, write_timeout, .. } = self;
+        let arm = |time| socket.set_write_timeout(Some(time));
+        in_slices(*opened, until, write_timeout, arm, || (&*socket).write_vectored(bufs)).await
     }
 
     fn peer(&self) -> Option<SocketAddr> {
-        self.stream.socket().peer_addr().ok()?.as_socket()
+        self.socket.peer_addr().ok()?.as_socket()
     }
 
     fn local(&self) -> Option<SocketAddr> {
-        self.stream.socket().local_addr().ok()?.as_socket()
+        self.socket.local_addr().ok()?.as_socket()
     }
 
     async fn shutdown_write(&mut self) -> io::Result<()> {
-        self.stream.socket().shutdown(Shutdown::Write)
+        self.socket.shutdown(Shutdown::Write)
     }
 }
 
-/// The timeout of a socket that came with one of its own.
-const UNKNOWN: Option<Duration> = Some(Duration::MAX);
-
-/// Does `work`, which blocks for at most the timeout that `arm` sets, until it is done or the deadline, an age, is
-/// reached. `armed` is the timeout as it stands.
-fn timed<T>(
-    deadline: Option<(Instant, Duration)>,
-    armed: &mut Option<Duration>,
-    arm: impl Fn(Option<Duration>) -> io::Result<()>,
+/// Does `work` up to the age `until` of what was opened at `opened`. It blocks for at most the timeout that `arm` sets,
+/// and is pending between two slices. `armed` is the timeout as it stands, since to set one is a system call.
+async fn in_slices<T>(
+    opened: Instant,
+    until: Option<Duration>,
+    armed: &mut Duration,
+    arm: impl Fn(Duration) -> io::Result<()>,
     mut work: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
-    let left = || deadline.map(|(opened, until)| until.saturating_sub(opened.elapsed()));
+    let left = || until.map_or(SLICE, |until| until.saturating_sub(opened.elapsed()));
     loop {
-        let timeout = timeout(*armed, left());
-        if timeout != *armed {
-            arm(timeout)?;
-            *armed = timeout;
+        // Zero would be no timeout at all.
+        let slice = left().clamp(SHORTEST, SLICE);
+        if slice != *armed {
+            arm(slice)?;
+            *armed = slice;
         }
         match work() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if is_timeout(&error) => {
-                if left().is_some_and(|left| left.is_zero()) {
-                    return Err(ErrorKind::TimedOut.into());
-                }
-            }
+            Err(error) if is_timeout(&error) && left().is_zero() => return Err(ErrorKind::TimedOut.into()),
+            Err(error) if is_timeout(&error) => yield_now().await,
             done => return done,
         }
     }
 }
 
+/// The shortest timeout that a socket takes.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// Whether a socket's timeout is over. Unix says so by another name, and means by this one that the connection is lost.
-fn is_timeout(error: &io::Error) -> bool {
+pub(crate) fn is_timeout(error: &io::Error) -> bool {
     error.kind() == if cfg!(windows) { ErrorKind::TimedOut } else { ErrorKind::WouldBlock }
-}
-
-/// The timeout to set when `left` is left to the deadline and `armed` is set.
-///
-/// To set it is a system call, so what is set stays while it is neither too long nor much too short, and is set a
-/// little short, so that it serves the next command, whose deadline is about as far. One that ends ahead of the
-/// deadline is followed by another.
-fn timeout(armed: Option<Duration>, left: Option<Duration>) -> Option<Duration> {
-    let left = left?;
-    if let Some(armed) = armed
-        && (left / 2..=left).contains(&armed)
-        && !armed.is_zero()
-    {
-        return Some(armed);
-    }
-    if left > Duration::from_secs(1) {
-        return Some(left - left / 8);
-    }
-    // Zero would be no timeout at all.
-    Some(left.max(Duration::from_millis(1)))
-}
-
-/// What socket2 can take for a socket.
-pub trait Stream: Send + Sync + 'static {
-    /// It, seen as a socket of any kind.
-    fn socket(&self) -> SockRef<'_>;
-}
-
-impl Stream for TcpStream {
-    fn socket(&self) -> SockRef<'_> {
-        self.into()
-    }
-}
-
-#[cfg(unix)]
-impl Stream for UnixStream {
-    fn socket(&self) -> SockRef<'_> {
-        self.into()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const fn ms(ms: u64) -> Option<Duration> {
-        Some(Duration::from_millis(ms))
+    #[test]
+    fn a_slice_is_never_longer_than_what_is_left_nor_set_without_need() {
+        let mut set = Vec::new();
+        let (opened, mut armed, mut tries) = (Instant::now(), Duration::ZERO, 0);
+        for until in [None, Some(Duration::from_secs(300)), Some(Duration::from_millis(50))] {
+            let set = std::cell::RefCell::new(&mut set);
+            let arm = |time| {
+                set.borrow_mut().push(time);
+                Ok(())
+            };
+            block_on(in_slices(opened, until, &mut armed, arm, || {
+                tries += 1;
+                // Every other one: what is set is kept over a slice that brought nothing.
+                if tries % 2 == 0 { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
+            }))
+            .expect("it was done");
+        }
+        assert_eq!(set[0], SLICE);
+        assert!(set[1..].iter().all(|time| *time <= Duration::from_millis(50)), "{set:?}");
+        assert!(set.len() > 1, "the near deadline was not set");
     }
 
     #[test]
-    fn a_timeout_is_never_longer_than_what_is_left_nor_set_without_need() {
-        assert_eq!(timeout(UNKNOWN, None), None);
-        assert_eq!(timeout(None, ms(300_000)), ms(262_500));
-        // The next commands have about as long: nothing is set anew.
-        assert_eq!(timeout(ms(262_500), ms(299_990)), ms(262_500));
-        assert_eq!(timeout(ms(262_500), ms(262_500)), ms(262_500));
-        // It would overshoot.
-        assert_eq!(timeout(ms(262_500), ms(200)), ms(200));
-        // It would wake the thread for nothing too often.
-        assert_eq!(timeout(ms(200), ms(300_000)), ms(262_500));
-        assert_eq!(timeout(ms(262_500), ms(0)), ms(1));
+    fn a_deadline_that_has_passed_still_looks_once() {
+        let (mut armed, mut looks) = (Duration::ZERO, 0);
+        let look = || {
+            looks += 1;
+            Err::<(), _>(ErrorKind::WouldBlock.into())
+        };
+        let error = block_on(in_slices(Instant::now(), Some(Duration::ZERO), &mut armed, |_| Ok(()), look));
+        assert_eq!(error.expect_err("nothing was there").kind(), ErrorKind::TimedOut);
+        assert_eq!((looks, armed), (1, SHORTEST));
     }
 }

@@ -135,7 +135,10 @@ impl<I: Io> Connection<I> {
 
     async fn start_tls(&mut self, open: &mut Open, security: &Security) -> Result<(), Error> {
         match security {
-            Security::Plain => Err(Error::new(ErrorKind::NoTls, Stage::StartTls)),
+            Security::Plain => {
+                let _ = open;
+                Err(Error::new(ErrorKind::NoTls, Stage::StartTls))
+            }
             #[cfg(feature = "rustls")]
             Security::StartTls(tls, name) | Security::Implicit(tls, name) => {
                 let until = self.block_deadline(0);

@@ -97,13 +97,12 @@ impl Destination {
     }
 
     /// What is done about STARTTLS. Nothing where TLS is implicit, or not configured.
+    #[cfg(feature = "rustls")]
     #[must_use]
     pub fn with_starttls(mut self, policy: StartTls) -> Self {
-        #[cfg(feature = "rustls")]
         if let Mode::StartTls(current, _) = &mut self.mode {
             *current = policy;
         }
-        let _ = policy;
         self
     }
 

@@ -10,7 +10,10 @@ use crate::pump::Blocked;
 /// Why a connection, or what was asked of it, failed: what went wrong, at which step, and what the server had said
 /// last.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     kind: ErrorKind,
     stage: Stage,
     said: Option<Reply<'static>>,
@@ -36,11 +39,11 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: impl Into<ErrorKind>, stage: Stage) -> Self {
-        Self { kind: kind.into(), stage, said: None }
+        Self(Box::new(Inner { kind: kind.into(), stage, said: None }))
     }
 
     pub(crate) fn with_last_words(mut self, said: &[u8]) -> Self {
-        self.said = Reply::parse_lenient(said).ok().map(Reply::into_owned);
+        self.0.said = Reply::parse_lenient(said).ok().map(Reply::into_owned);
         self
     }
 
@@ -54,28 +57,28 @@ impl Error {
     /// What went wrong.
     #[must_use]
     pub const fn kind(&self) -> &ErrorKind {
-        &self.kind
+        &self.0.kind
     }
 
     /// At which step.
     #[must_use]
     pub const fn stage(&self) -> Stage {
-        self.stage
+        self.0.stage
     }
 
     /// What the server had said last, on this connection.
     #[must_use]
     pub const fn last_reply(&self) -> Option<&Reply<'static>> {
-        match &self.kind {
+        match &self.0.kind {
             ErrorKind::Session(session::Error::Refused { reply, .. }) => Some(reply),
-            _ => self.said.as_ref(),
+            _ => self.0.said.as_ref(),
         }
     }
 
     /// The reply that said no, if that is what went wrong.
     #[must_use]
     pub const fn refusal(&self) -> Option<&Reply<'static>> {
-        match &self.kind {
+        match &self.0.kind {
             ErrorKind::Session(error) => error.reply(),
             _ => None,
         }
@@ -84,7 +87,7 @@ impl Error {
     /// How the peer broke the protocol, if that is what went wrong.
     #[must_use]
     pub const fn violation(&self) -> Option<&Violation> {
-        match &self.kind {
+        match &self.0.kind {
             ErrorKind::Session(session::Error::Violation(violation)) => Some(violation),
             _ => None,
         }
@@ -113,11 +116,11 @@ impl From<NotNow> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What the conversation says names the step already.
-        match &self.kind {
+        match &self.0.kind {
             ErrorKind::Session(error) => write!(f, "{error}")?,
-            kind => write!(f, "{}: {kind}", self.stage)?,
+            kind => write!(f, "{}: {kind}", self.0.stage)?,
         }
-        match &self.said {
+        match &self.0.said {
             Some(said) if self.refusal().is_none() => write!(f, "; the server had said: {said}"),
             _ => Ok(()),
         }
@@ -126,7 +129,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.kind {
+        match &self.0.kind {
             ErrorKind::Io(error) => Some(error),
             ErrorKind::Tls(error) => Some(error),
             ErrorKind::NoTls => None,

@@ -15,7 +15,8 @@ use bytes::BytesMut;
 ///
 /// Deadlines are ages of the connection rather than durations, so that a peer that drips octets cannot renew them.
 ///
-/// A blocking transport implements this with futures that are ready when they return.
+/// A blocking transport implements this with futures that block for a moment, and are pending in between, so that
+/// what they are raced with is looked at too.
 pub trait Io: Send {
     /// The time since the connection was opened. Never goes back.
     fn age(&self) -> Duration;
@@ -44,14 +45,6 @@ pub trait Io: Send {
         bufs: &[IoSlice<'_>],
         until: Option<Duration>,
     ) -> impl Future<Output = io::Result<usize>> + Send;
-
-    /// Says, ahead of a read, whether the connection is between messages, so that a shutdown may cut the wait.
-    ///
-    /// It holds until it is said otherwise. For transports whose reads cannot be raced: a read that a shutdown has
-    /// cut stays pending, so reads while idle are to be wrapped in [`unless`](crate::unless).
-    fn idle(&mut self, idle: bool) {
-        let _ = idle;
-    }
 
     /// The other end's address, where the transport has one.
     fn peer(&self) -> Option<SocketAddr> {

@@ -162,7 +162,8 @@ impl<I: Io> Connection<I> {
         if let Event::Connect = server.event(taken, pump.link.input()) {
             let peer = Peer { address: io.peer(), server, tls: pump.link.tls_connection() };
             let reply = handler.connected(peer).await;
-            return Ok(give(server, &reply, pump.link.output()));
+            give(server, &reply, pump.link.output());
+            return Ok(());
         }
         let (input, mut outlet) = pump.link.halves();
         let out = &mut outlet;
@@ -183,7 +184,10 @@ impl<I: Io> Connection<I> {
             }
             Event::Rcpt(rcpt) => attend(handler.rcpt(&rcpt), io, out, until).await?,
             Event::Data => match attend(handler.message_begins(), io, out, until).await? {
-                Ok(()) => return Ok(accept(server, out.output())),
+                Ok(()) => {
+                    accept(server, out.output());
+                    return Ok(());
+                }
                 Err(reply) => reply,
             },
             Event::Chunk { .. } => {
@@ -200,7 +204,10 @@ impl<I: Io> Connection<I> {
             }
             Event::ChunkEnd => match message.refused.take() {
                 Some(reply) => reply,
-                None => return Ok(accept(server, out.output())),
+                None => {
+                    accept(server, out.output());
+                    return Ok(());
+                }
             },
             Event::MessageEnd { replies } => {
                 let reply = match std::mem::take(message).refused {
@@ -226,7 +233,8 @@ impl<I: Io> Connection<I> {
             }
             Event::Rset | Event::StartTls => {
                 handler.reset();
-                return Ok(accept(server, out.output()));
+                accept(server, out.output());
+                return Ok(());
             }
             Event::Auth { mechanism, initial } => {
                 let initial = initial.map(|text| text.decode());
@@ -236,19 +244,24 @@ impl<I: Io> Connection<I> {
                         let work = authenticate(handler, &mut begun, next, mechanism);
                         let verdict = attend(work, io, out, until).await?;
                         *exchange = Some(begun);
-                        return Ok(conclude(verdict, exchange, server, out.output()));
+                        conclude(verdict, exchange, server, out.output());
+                        return Ok(());
                     }
                     Err(error) => error.reply(),
                 }
             }
             Event::AuthResponse(text) => {
-                let Some(mut begun) = exchange.take() else { return Ok(accept(server, out.output())) };
+                let Some(mut begun) = exchange.take() else {
+                    accept(server, out.output());
+                    return Ok(());
+                };
                 let next = begun.respond(&text.decode());
                 let mechanism = begun.mechanism();
                 let verdict =
                     attend(authenticate(handler, &mut begun, next, mechanism), io, out, until).await?;
                 *exchange = Some(begun);
-                return Ok(conclude(verdict, exchange, server, out.output()));
+                conclude(verdict, exchange, server, out.output());
+                return Ok(());
             }
             Event::AuthCancelled => {
                 *exchange = None;
@@ -274,7 +287,10 @@ impl<I: Io> Connection<I> {
                 };
                 match reply {
                     Some(reply) => reply,
-                    None => return Ok(accept(server, out.output())),
+                    None => {
+                        accept(server, out.output());
+                        return Ok(());
+                    }
                 }
             }
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use smtp_proto::dot::Body;
-use smtp_proto::error::{NotNow, Violation};
+use smtp_proto::error::NotNow;
 use smtp_proto::extension::Capabilities;
 use smtp_proto::link::Link;
 use smtp_proto::reply::Reply;
@@ -219,7 +219,6 @@ impl<I: Io> Connection<I> {
         if idle {
             self.pump.link.release();
         }
-        self.pump.io.idle(idle);
         let read = if idle {
             unless(&self.shutdown, self.pump.read(until)).await
         } else {
@@ -251,7 +250,7 @@ impl<I: Io> Connection<I> {
             Security::StartTls(tls) => {
                 let tls = handshake::tls(tls)?;
                 // Octets that came while the 220 was written were not said through TLS.
-                self.pump.link.start_tls(tls).map_err(|_| Error::from(Violation::BehindStartTls))?;
+                self.pump.link.start_tls(tls).map_err(|_| smtp_proto::error::Violation::BehindStartTls)?;
                 self.shake_hands().await
             }
             _ => Err(Error::new(ErrorKind::NoTls, Stage::StartTls)),
@@ -263,7 +262,6 @@ impl<I: Io> Connection<I> {
     async fn shake_hands(&mut self) -> Result<bool, Error> {
         let patience = self.server.config().timeouts.command;
         let until = Some(self.pump.io.age().saturating_add(patience));
-        self.pump.io.idle(true);
         let Some(shaken) = unless(&self.shutdown, self.pump.handshake(until)).await else { return Ok(false) };
         shaken.map_err(|blocked| Error::blocked(blocked, Stage::Handshake))?;
         self.server.tls_established();

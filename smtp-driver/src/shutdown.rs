@@ -29,8 +29,6 @@ impl Shutdown {
 
     /// Begins it. Saying so again does nothing.
     pub fn begin(&self) {
-        // Sequentially consistent, as a blocked read says that it idles and then looks at the flag, while the one
-        // who cuts such reads looks the other way round.
         self.0.begun.store(true, Ordering::SeqCst);
         self.0.event.notify(usize::MAX);
     }

@@ -15,7 +15,24 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A server is a [`Handler`] given to [`serve`], or a loop around [`server::Connection::next`].
+//! A server is a [`Handler`] given to [`serve`], or a loop around [`server::Connection::next`]:
+//!
+//! ```no_run
+//! use smtp_tokio::proto::{address::Domain, reply::Reply, server::Config};
+//! use smtp_tokio::{Handler, Listener, OK, Service, Shutdown, serve};
+//!
+//! struct Sink;
+//! impl Handler for Sink {
+//!     async fn message(&mut self) -> Reply<'static> {
+//!         OK
+//!     }
+//! }
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config::new(Domain::parse("mx.example.org")?).shared();
+//! serve(Listener::bind("127.0.0.1:2525").await?, Service::new(config), &Shutdown::new(), || Sink).await?;
+//! # Ok(()) }
+//! ```
 
 mod listener;
 mod reader;
@@ -33,6 +50,10 @@ use tokio::net::TcpStream;
 /// A client's connection over TCP.
 pub type Connection = client::Connection<Socket<TcpStream>>;
 
+/// A client's connection over a Unix socket.
+#[cfg(unix)]
+pub type UnixConnection = client::Connection<Socket<tokio::net::UnixStream>>;
+
 /// Connects, and opens the connection: TLS, greeting, EHLO, AUTH, as the destination says.
 ///
 /// # Errors
@@ -40,5 +61,20 @@ pub type Connection = client::Connection<Socket<TcpStream>>;
 /// [`Error`] says what failed, at which step, and what the server had said last.
 pub async fn connect(to: &Destination) -> Result<Connection, Error> {
     let socket = Socket::connect((to.host(), to.port()), to.connect_timeout()).await;
+    to.open(socket.map_err(|error| to.unreachable(error))?).await
+}
+
+/// Connects to the Unix socket at `path`, and opens the connection as the destination says, whose host is who is
+/// expected there.
+///
+/// # Errors
+///
+/// As [`connect`].
+#[cfg(unix)]
+pub async fn connect_unix(
+    path: impl AsRef<std::path::Path>,
+    to: &Destination,
+) -> Result<UnixConnection, Error> {
+    let socket = Socket::connect_unix(path, to.connect_timeout()).await;
     to.open(socket.map_err(|error| to.unreachable(error))?).await
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_io::Async;
 use smtp_asyncstd::spawn::Task;
 use smtp_asyncstd::{Listener, Socket};
-use smtp_driver::{Io, Shutdown};
+use smtp_driver::Io;
 use suite::Runtime;
 
 /// What the two differ in.
@@ -31,12 +31,13 @@ impl<E: Executor> Runtime for On<E> {
     type UnixListener = Listener<UnixListener, fn(Task)>;
 
     const LAZY: bool = true;
+    const DROPS: bool = true;
 
     fn run<T>(work: impl Future<Output = T>) -> T {
         E::block_on(work)
     }
 
-    async fn listen(_: &Shutdown) -> (Self::Listener, SocketAddr) {
+    async fn listen() -> (Self::Listener, SocketAddr) {
         let listener = Listener::bind("127.0.0.1:0", E::spawn as fn(Task)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
         (listener, address)
@@ -50,7 +51,7 @@ impl<E: Executor> Runtime for On<E> {
         socket.get_ref().get_ref().nodelay().expect("an option")
     }
 
-    async fn listen_unix(path: &Path, _: &Shutdown) -> Self::UnixListener {
+    async fn listen_unix(path: &Path) -> Self::UnixListener {
         Listener::new(Async::<UnixListener>::bind(path).expect("a path"), E::spawn)
     }
 

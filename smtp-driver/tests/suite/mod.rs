@@ -27,13 +27,15 @@ pub(crate) trait Runtime {
 
     /// Whether a read makes no room before there is something to read.
     const LAZY: bool;
+    /// Whether a read that waits is pending at once, and so can be dropped.
+    const DROPS: bool;
 
     fn run<T>(work: impl Future<Output = T>) -> T;
-    fn listen(shutdown: &Shutdown) -> impl Future<Output = (Self::Listener, SocketAddr)>;
+    fn listen() -> impl Future<Output = (Self::Listener, SocketAddr)>;
     fn connect(to: &[SocketAddr], time: Duration) -> impl Future<Output = io::Result<Self::Socket>>;
     fn nodelay(socket: &Self::Socket) -> bool;
     #[cfg(unix)]
-    fn listen_unix(path: &Path, shutdown: &Shutdown) -> impl Future<Output = Self::UnixListener>;
+    fn listen_unix(path: &Path) -> impl Future<Output = Self::UnixListener>;
     #[cfg(unix)]
     fn connect_unix(path: &Path) -> impl Future<Output = io::Result<impl Io>>;
 }
@@ -86,13 +88,11 @@ async fn talk(mut io: impl Io, shutdown: Shutdown) {
     write_all(&mut io, b"220").await;
     let mut buf = BytesMut::new();
     loop {
-        io.idle(true);
         match unless(&shutdown, io.read(&mut buf, None)).await {
             None => return write_all(&mut io, b"421").await,
             Some(read) if read.as_ref().is_ok_and(|read| *read > 0) => {}
             Some(_) => return,
         }
-        io.idle(false);
         write_all(&mut io, b"354").await;
         assert_ne!(io.read(&mut buf, None).await.expect("the message"), 0, "it was cut");
         write_all(&mut io, b"250").await;
@@ -122,7 +122,7 @@ where
     let (shutdown, (tell, told)) = (shutdown.clone(), std::sync::mpsc::channel());
     let server = thread::spawn(move || {
         R::run(async {
-            let (listener, address) = R::listen(&shutdown).await;
+            let (listener, address) = R::listen().await;
             tell.send(address).expect("somebody asked");
             accept_loop(listener, max_connections, &shutdown, run).await
         })
@@ -135,7 +135,7 @@ fn serve_unix<R: Runtime>(path: &Path, shutdown: &Shutdown) -> JoinHandle<io::Re
     let (path, shutdown, (tell, told)) = (path.to_owned(), shutdown.clone(), std::sync::mpsc::channel());
     let server = thread::spawn(move || {
         R::run(async {
-            let listener = R::listen_unix(&path, &shutdown).await;
+            let listener = R::listen_unix(&path).await;
             tell.send(()).expect("somebody asked");
             accept_loop(listener, 10, &shutdown, echo).await
         })
@@ -156,7 +156,7 @@ fn ended(server: JoinHandle<io::Result<()>>) {
 
 /// An accepted connection, and its far end.
 async fn accepted<R: Runtime>() -> (R::Socket, TcpStream, R::Listener) {
-    let (mut listener, address) = R::listen(&Shutdown::new()).await;
+    let (mut listener, address) = R::listen().await;
     let peer = connect(address);
     (listener.accept().await.expect("a connection"), peer, listener)
 }

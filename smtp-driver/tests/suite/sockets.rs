@@ -148,7 +148,7 @@ pub(crate) fn a_dropped_read_loses_nothing<R: Runtime>() {
                 }
             }
         }
-        assert!(!R::LAZY || dropped > 0, "none was dropped");
+        assert!(!R::DROPS || dropped > 0, "none was dropped");
         peer.join().expect("the peer");
     });
     assert!(got == whole, "what came differs");

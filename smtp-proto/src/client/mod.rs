@@ -238,8 +238,7 @@ impl Client {
             let last_words = code.as_u16() == 421 || self.in_body() || !reply.is_positive();
             return if last_words { Ok(()) } else { Err(Violation::Unsolicited) };
         };
-        let prdr = self.state.prdr;
-        if !state::answers(stage, code, prdr) {
+        if !self.state.admits(stage, code) {
             return Err(Violation::WrongCode { stage, code });
         }
         if self.state.ends(stage, code, self.config.protocol) {
@@ -251,7 +250,9 @@ impl Client {
             return Ok(());
         }
         let later_mail = self.flight.contains(Stage::Mail);
-        self.state.answered(stage, code, later_mail, self.flight.is_empty());
+        // In LMTP each recipient's answer settles its share, whatever it says.
+        let over = self.flight.is_empty() && self.config.protocol == Protocol::Smtp;
+        self.state.answered(stage, code, later_mail, over);
         match (stage, reply.is_positive()) {
             (Stage::Hello, true) => self.capabilities = Capabilities::parse(reply).into_owned(),
             (Stage::Data, _) if code.as_u16() == 354 => {

@@ -454,7 +454,8 @@ impl Server {
             Owed::Rcpt if accepted => self.state.rcpt_accepted(),
             Owed::StartTls if accepted => self.phase = Phase::StartTls,
             Owed::Auth if accepted => self.state.authenticated = true,
-            Owed::Rset if accepted => self.state.transaction_over(),
+            // Whatever it is answered: a client that gave its recipients up must not reach them with its next message.
+            Owed::Rset => self.state.transaction_over(),
             Owed::Xclient if accepted => {
                 self.state.new_session();
                 self.owed = Owed::Nothing;

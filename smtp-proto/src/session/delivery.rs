@@ -44,6 +44,8 @@ pub struct Delivery<'m> {
     accepted: usize,
     /// The reply that refused MAIL, which is everybody's.
     mail_refused: Option<Fate>,
+    /// RCPT was accepted though MAIL was refused: the server is out of step.
+    strays: bool,
     /// The end of the message was given out.
     ended: bool,
     unsendable: Option<Unsendable>,
@@ -87,6 +89,7 @@ impl<'m> Delivery<'m> {
             answered: 0,
             accepted: 0,
             mail_refused: None,
+            strays: false,
             ended: false,
             unsendable: None,
             report: Report::new(envelope.to.len()),
@@ -366,10 +369,16 @@ impl<'m> Delivery<'m> {
                     None => self.report.keep(stage, reply),
                 };
                 self.accepted += usize::from(fate == Fate::Accepted);
+                self.strays |= positive && self.mail_refused.is_some();
                 self.report.set(self.answered, fate);
                 self.answered += 1;
             }
             Stage::Data if reply.code().as_u16() == 354 && self.accepted > 0 => self.next = Next::Body,
+            // Recipients without a MAIL of ours: even an empty message would be one too many for them.
+            Stage::Data if reply.code().as_u16() == 354 && self.strays => {
+                client.abandon();
+                self.next = Next::Nothing;
+            }
             // RFC 2920, 3.1: a server may say 354 though nobody will have the message. Only the dot can follow.
             Stage::Data if reply.code().as_u16() == 354 => {
                 let _ = client.finish(output);

@@ -2,8 +2,6 @@
 
 use smtp_proto::{
     auth::{Credentials, Mechanism, Mechanisms},
-    error::Violation,
-    extension::Extension,
     server::Config,
     session::Error,
     stage::{Protocol, Stage},
@@ -147,13 +145,13 @@ fn implicit_tls_met_in_the_clear() {
     // Nothing is said by either: it takes a command of the client's to draw the alert.
     pair.link.output().extend_from_slice(b"EHLO me\r\n");
     let error = pair.open(options()).expect_err("no greeting");
-    assert_eq!(error, Error::Violation(Violation::ImplicitTls));
+    assert_eq!(error, Error::Violation(smtp_proto::error::Violation::ImplicitTls));
 }
 
 #[cfg(feature = "rustls")]
 mod with_tls {
     use super::*;
-    use smtp_proto::session::StartTls;
+    use smtp_proto::{extension::Extension, session::StartTls};
 
     /// STARTTLS, EHLO again, AUTH, mail: and what was offered in the clear is forgotten.
     #[test]

@@ -5,6 +5,7 @@ mod smuggling;
 mod splits;
 mod starttls;
 mod transcripts;
+mod corpus;
 
 mod link;
 #[cfg(feature = "rustls")]
@@ -25,3 +26,7 @@ mod sim;
 mod times;
 mod trips;
 mod values;
+
+/// The bodies of the fuzz targets: models that the property tests share, and what `corpus` replays.
+#[path = "../../../fuzz/src/lib.rs"]
+mod fuzz;

@@ -1,15 +1,19 @@
 //! Refusals of every kind, at every place: each recipient learns its own, and the two ends stay in step.
 
+use std::{sync::Arc, time::Duration};
+
+use bytes::BytesMut;
 use smtp_proto::{
+    client::{self, Client},
     extension::Extension,
     param::BodyType,
-    session::Transfer,
+    session::{Delivery, Transfer, Want},
     stage::{Protocol, Stage},
 };
 
 use crate::{
     messages::{TRANSFERS, fates, in_step, stages},
-    pair::{Act, Ask, Letter, Setup, config, say},
+    pair::{Act, Ask, Letter, Setup, config, domain, say},
 };
 
 /// With PIPELINING and without; SMTP and LMTP.
@@ -142,7 +146,7 @@ fn a_chunk_refused_with_others_in_flight() {
                 (Stage::Chunk, 1) => say(452, "disk full"),
                 _ => Act::Default,
             };
-            let latency = std::time::Duration::from_millis(latency);
+            let latency = Duration::from_millis(latency);
             let mut pair = Setup::new(config()).script(script).latency(latency).opened();
             let pieces = if last_too { 2000 } else { 70_000 };
             let letter = Letter::new(2, vec![b'x'; 700_000]).by(Transfer::ChunksInFlight).in_pieces(pieces);
@@ -236,5 +240,51 @@ fn lmtp_answers_each_recipient() {
         assert_eq!(fates(&report), "tpdd", "{transfer:?}: {report:?}");
         assert_eq!(pair.server.stored[0].to, ["a2@to.example", "a0@to.example"]);
         in_step(&mut pair, &format!("{transfer:?}"));
+    }
+}
+
+/// A RSET that is refused leaves the old transaction in doubt: nothing that follows may reach its recipients.
+#[test]
+fn a_refused_rset_ends_the_connection() {
+    for transfer in TRANSFERS {
+        let script = |ask: Ask<'_>| match ask.stage {
+            Stage::Rset => say(550, "no"),
+            Stage::Data | Stage::EndOfData if ask.n == 0 => say(451, "later"),
+            _ => Act::Default,
+        };
+        let mut pair = Setup::default().script(script).opened();
+        assert_eq!(fates(&pair.deliver(&Letter::new(2, "one\r\n").by(transfer))), "tt", "{transfer:?}");
+        let report = pair.deliver(&Letter::new(3, "two\r\n").by(transfer));
+        let expected = if transfer == Transfer::ChunksInFlight { "uuu" } else { "nnn" };
+        assert_eq!(fates(&report), expected, "{transfer:?}: {report:?}");
+        assert!(pair.client.is_closed(), "{transfer:?}");
+        // What was in flight by then is a message of its own.
+        assert!(pair.server.stored.iter().all(|stored| stored.to.len() == 3), "{:?}", pair.server.stored);
+    }
+}
+
+/// A server that refuses MAIL and takes the rest: not even the dot is sent, since an empty message would be one too many.
+#[test]
+fn recipients_accepted_behind_a_refused_mail() {
+    let letter = Letter::new(2, "x\r\n");
+    for (replies, closed) in [
+        (&b"503 nested\r\n250 ok\r\n550 no\r\n354 go\r\n"[..], true),
+        (b"503 nested\r\n550 no\r\n550 no\r\n354 go\r\n", false),
+    ] {
+        let mut client = Client::new(Arc::default());
+        let mut output = BytesMut::new();
+        let mut input = &b"220 mx\r\n"[..];
+        assert!(matches!(client.poll(Duration::ZERO, &mut input), Ok(client::Step::Event(_))));
+        client.ehlo(&domain("client.example"), &mut output).unwrap();
+        let mut input = &b"250-mx\r\n250 PIPELINING\r\n"[..];
+        assert!(matches!(client.poll(Duration::ZERO, &mut input), Ok(client::Step::Event(_))));
+        let mut delivery = Delivery::new(&letter.envelope, &letter.content, letter.transfer, &client);
+        delivery.begin(&mut client, &mut output).unwrap();
+        output.clear();
+        let mut input = replies;
+        let want = delivery.poll(&mut client, Duration::ZERO, &mut input, &mut output).unwrap();
+        assert_eq!((&output[..], client.is_closed()), (if closed { &b""[..] } else { b".\r\n" }, closed));
+        assert_eq!(want == Want::Done, closed, "{want:?}");
+        assert_eq!(fates(delivery.report()), "pp");
     }
 }

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use smtp_driver::{Io, Shutdown};
+use smtp_driver::Io;
 use smtp_tokio::{Listener, Socket};
 use suite::{Runtime, tests};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
@@ -22,12 +22,13 @@ impl Runtime for Tokio {
     type UnixListener = Listener<UnixListener>;
 
     const LAZY: bool = true;
+    const DROPS: bool = true;
 
     fn run<T>(work: impl Future<Output = T>) -> T {
         tokio::runtime::Runtime::new().expect("a runtime").block_on(work)
     }
 
-    async fn listen(_: &Shutdown) -> (Self::Listener, SocketAddr) {
+    async fn listen() -> (Self::Listener, SocketAddr) {
         let listener = Listener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         (listener, address)
@@ -41,7 +42,7 @@ impl Runtime for Tokio {
         socket.get_ref().nodelay().expect("an option")
     }
 
-    async fn listen_unix(path: &Path, _: &Shutdown) -> Self::UnixListener {
+    async fn listen_unix(path: &Path) -> Self::UnixListener {
         UnixListener::bind(path).expect("a path").into()
     }
 

@@ -1,7 +1,7 @@
 //! The server's end: the event and reply loop over a link, a script that may say otherwise than the default, and a
 //! record of all that was taken over.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, ops::Range, sync::Arc, time::Duration};
 
 use smtp_proto::{
     auth::{
@@ -75,6 +75,7 @@ struct Draft {
     /// Replies to the end of the message that were given, and their number.
     answered: usize,
     replies: usize,
+    is_stored: bool,
 }
 
 /// A reply that waits to be given.
@@ -409,21 +410,27 @@ impl ServerEnd {
             self.draft.to.push(to.to_owned());
         }
         if stage == Stage::EndOfData {
-            let draft = &mut self.draft;
-            let n = draft.answered;
-            draft.answered += 1;
+            let n = self.draft.answered;
+            self.draft.answered += 1;
+            let whole = self.draft.replies == 1;
             // Under PRDR the reply behind all recipients' is for the message as a whole.
-            if reply.is_positive() && draft.replies == 1 {
-                draft.stored.to.clone_from(&draft.to);
-            } else if reply.is_positive() && n < draft.to.len() {
-                let to = draft.to[n].clone();
-                draft.stored.to.push(to);
-            }
-            if draft.answered == draft.replies && !draft.stored.to.is_empty() {
-                let (tls, user) = (self.machine.has_tls(), self.user.clone());
-                self.stored.push(Stored { tls, user, ..std::mem::take(&mut draft.stored) });
+            if reply.is_positive() && (whole || n < self.draft.to.len()) {
+                let for_whom = if whole { 0..self.draft.to.len() } else { n..n + 1 };
+                self.take_over(for_whom);
             }
         }
+    }
+
+    /// At each positive reply: what is told to the client is true from then on.
+    fn take_over(&mut self, for_whom: Range<usize>) {
+        let draft = &mut self.draft;
+        if !draft.is_stored {
+            draft.is_stored = true;
+            let (tls, user) = (self.machine.has_tls(), self.user.clone());
+            self.stored.push(Stored { tls, user, ..std::mem::take(&mut draft.stored) });
+        }
+        let stored = self.stored.last_mut().expect("just stored");
+        stored.to.extend_from_slice(&draft.to[for_whom]);
     }
 
     fn authenticate(&mut self, mechanism: Mechanism, mut exchange: Exchange, mut next: Next) {

@@ -1,0 +1,84 @@
+//! The client's side: [`smtp_driver::client`], whose [`Connection`] here blocks.
+
+use std::ops::Deref;
+
+pub use smtp_driver::client::{Security, SendError};
+use smtp_driver::proto::command::Command;
+use smtp_driver::proto::reply::Reply;
+use smtp_driver::proto::session::{Envelope, Report, Transfer};
+
+use crate::{Destination, Error, Message, Socket, block_on};
+
+/// An open connection to a server: greeted, secured and logged in as was asked for.
+///
+/// What it knows it tells as [`smtp_driver::client::Connection`] does: `is_usable`, `capabilities`, `is_tls`, `io`.
+#[derive(Debug)]
+pub struct Connection(smtp_driver::client::Connection<Socket>);
+
+impl Connection {
+    /// Opens a connection over a socket that was connected to `to`, or to something that stands for it: TLS, greeting,
+    /// EHLO, AUTH.
+    ///
+    /// # Errors
+    /// [`Error`] says what failed, at which step, and what the server had said last.
+    pub fn open(io: Socket, to: &Destination) -> Result<Self, Error> {
+        block_on(to.open(io)).map(Self)
+    }
+
+    /// Sends one message and waits for what becomes of it.
+    ///
+    /// That some or all recipients were refused is no error: the report says so.
+    ///
+    /// # Errors
+    /// [`SendError`] if the connection failed. Its report still has an outcome for every recipient.
+    pub fn send(&mut self, envelope: &Envelope<'_>, message: impl Message) -> Result<Report, SendError> {
+        block_on(self.0.send(envelope, message))
+    }
+
+    /// Sends messages one behind the other, each envelope in the same write as the end of the message ahead.
+    /// `reported` is called for each in its order.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send): the messages that were begun are reported, the others were not touched.
+    pub fn send_all<'m, M: Message>(
+        &mut self,
+        messages: impl IntoIterator<Item = (&'m Envelope<'m>, M)>,
+        reported: impl FnMut(Report),
+    ) -> Result<(), Error> {
+        block_on(self.0.send_all(messages, reported))
+    }
+
+    /// One command that has one reply: NOOP, RSET, VRFY, EXPN, HELP, ETRN, XFORWARD, or a verb of one's own.
+    ///
+    /// # Errors
+    /// If the connection failed or is not usable. A refusal is no error: it is the reply.
+    pub fn command(&mut self, command: Command<'_>) -> Result<Reply<'static>, Error> {
+        block_on(self.0.command(command))
+    }
+
+    /// NOOP: whether the server is still there.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn noop(&mut self) -> Result<(), Error> {
+        block_on(self.0.noop())
+    }
+
+    /// QUIT, then closes. What the server says to it changes nothing.
+    pub fn quit(self) {
+        block_on(self.0.quit());
+    }
+
+    /// Sets how messages are transferred from here on.
+    pub const fn set_transfer(&mut self, transfer: Transfer) {
+        self.0.set_transfer(transfer);
+    }
+}
+
+impl Deref for Connection {
+    type Target = smtp_driver::client::Connection<Socket>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}

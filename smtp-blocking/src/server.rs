@@ -1,0 +1,65 @@
+//! The server's side: [`smtp_driver::server`], whose [`Connection`] here blocks.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use smtp_driver::proto::server::Config;
+pub use smtp_driver::server::{Responder, Security, Turn};
+
+use crate::{Error, Handler, Shutdown, Socket, block_on};
+
+/// One client's connection, pulled turn by turn.
+///
+/// What it knows it tells as [`smtp_driver::server::Connection`] does: `server`, `io`.
+#[derive(Debug)]
+pub struct Connection(smtp_driver::server::Connection<Socket>);
+
+impl Connection {
+    /// A connection that was just accepted.
+    ///
+    /// # Errors
+    /// If the TLS configuration can't be used.
+    pub fn new(
+        io: Socket,
+        config: Arc<Config>,
+        security: Security,
+        shutdown: Shutdown,
+    ) -> Result<Self, Error> {
+        smtp_driver::server::Connection::new(io, config, security, shutdown).map(Self)
+    }
+
+    /// The next thing that the client did; `None` when the conversation is over.
+    ///
+    /// Replies leave when the client has to be waited for.
+    ///
+    /// # Errors
+    /// If the transport or TLS failed, or the client broke the protocol. The connection is closed then.
+    #[allow(clippy::should_implement_trait, reason = "it lends, and no iterator can")]
+    pub fn next(&mut self) -> Result<Option<Turn<'_>>, Error> {
+        block_on(self.0.next())
+    }
+
+    /// Writes the replies that are waiting: worth calling before a wait of one's own.
+    ///
+    /// # Errors
+    /// If the transport failed.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        block_on(self.0.flush())
+    }
+
+    /// Serves this connection with a handler, until it ends.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next): how the connection ended that did not end well.
+    pub fn serve<H: Handler>(&mut self, handler: &mut H) -> Result<(), Error> {
+        block_on(self.0.serve(handler))
+    }
+}
+
+impl Deref for Connection {
+    type Target = smtp_driver::server::Connection<Socket>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
