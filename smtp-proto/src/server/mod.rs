@@ -350,8 +350,9 @@ impl Server {
         }
         if let Err(refusal) = permitted {
             return match command {
-                // Refused recipients are no errors (RFC 5321, 4.5.3.1.8 has them in the hundreds).
-                Command::Rcpt(_) => Ok(self.answered(line.len, &refusal, output)),
+                // Refused recipients are no errors (RFC 5321, 4.5.3.1.8 has them in the hundreds), nor is the DATA that a
+                // pipelining client sends before it knows that MAIL or every RCPT was refused (RFC 2920, 3.1).
+                Command::Rcpt(_) | Command::Data => Ok(self.answered(line.len, &refusal, output)),
                 _ => self.reject(line.len, &refusal, output),
             };
         }

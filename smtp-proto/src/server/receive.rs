@@ -267,7 +267,8 @@ impl Server {
         if under_way {
             return Ok(self.answered(0, &reply, output));
         }
-        self.reject(0, &reply, output)
+        // No error, as with DATA: it may have been sent before it was known that nobody will have it.
+        Ok(self.answered(0, &reply, output))
     }
 
     /// RFC 3030, 2: what follows a refused chunk is discarded, until LAST or RSET.
