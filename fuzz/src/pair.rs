@@ -381,22 +381,11 @@ impl Party for Far<'_> {
             Ok(Step::StartTls) => Went::Tls,
             Ok(Step::Closed) => Went::Over,
             Ok(other) => panic!("{other:?} with nothing owed"),
-            Err(violation) => {
-                self.last_words(&violation);
-                Went::Over
-            }
+            Err(violation) => Went::Over,
         }
     }
 
     fn tls_established(&mut self) {
         self.server.tls_established();
-    }
-}
-
-impl Far<'_> {
-    fn last_words(&mut self, violation: &Violation) {
-        if let Some(reply) = violation.reply() {
-            reply.write(false, &mut self.output);
-        }
     }
 }

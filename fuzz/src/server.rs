@@ -366,9 +366,6 @@ impl Party for Run<'_> {
                     self.server.step(NOW, input, &mut self.output),
                     Ok(Step::Closed | Step::Flush(_))
                 ));
-                if let Some(reply) = violation.reply() {
-                    reply.write(false, &mut self.output);
-                }
                 self.flush();
                 self.log.end = Some(violation);
                 return Went::Over;

@@ -1,6 +1,7 @@
 //! How the tool ends: the exit codes of sysexits.h, which mail software has always used.
 
 use std::fmt;
+use std::io::{self, Write as _};
 
 /// The command line is wrong.
 pub const USAGE: u8 = 64;
@@ -43,6 +44,11 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
+}
+
+/// Says something on standard error. That nobody may be there to hear it is no reason to fail.
+pub fn complain(message: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "smtp: {message}");
 }
 
 /// An error with everything that lies beneath it, each said once.

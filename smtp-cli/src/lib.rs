@@ -31,7 +31,7 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
         Some(Command::Send(args)) => on_tokio(send::run(args)),
     };
     ended.unwrap_or_else(|failure| {
-        eprintln!("smtp: {failure}");
+        exit::complain(&failure);
         ExitCode::from(failure.code())
     })
 }

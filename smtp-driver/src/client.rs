@@ -44,6 +44,8 @@ pub struct Connection<I> {
     said: Vec<u8>,
     /// Something was begun and not ended.
     out_of_step: bool,
+    /// Why a write failed: what the server says after that may be its last words, and the connection is over.
+    broken: Option<std::io::ErrorKind>,
 }
 
 /// A message that failed with its connection: what is known of it, and why.
@@ -91,11 +93,16 @@ impl<I: Io> Connection<I> {
             transfer: Transfer::default(),
             said: Vec::new(),
             out_of_step: false,
+            broken: None,
         };
         let mut open = Open::new(options, nonce);
         let opened = this.drive_open(&mut open, security).await;
         if let Err(error) = opened {
             let error = error.with_last_words(&this.said);
+            if !matches!(error.kind(), ErrorKind::Session(_)) {
+                // There is no one to say QUIT to, or no way.
+                this.client.abandon();
+            }
             this.leave().await;
             return Err(error);
         }
@@ -196,7 +203,7 @@ impl<I: Io> Connection<I> {
     /// Whether another message may be sent: nothing failed, nothing was left half done, and the server did not leave.
     #[must_use]
     pub fn is_usable(&self) -> bool {
-        !self.out_of_step && !self.client.is_closed()
+        !self.out_of_step && self.broken.is_none() && !self.client.is_closed()
     }
 
     /// Sends one message and waits for what becomes of it.
@@ -234,7 +241,12 @@ impl<I: Io> Connection<I> {
         mut reported: impl FnMut(Report),
     ) -> Result<(), Error> {
         let mut ahead: Option<Delivery<'m>> = None;
+        let mut result = Ok(());
         for (envelope, mut message) in messages {
+            if ahead.is_some() && self.client.is_closed() {
+                result = Err(Error::from(NotNow::Closed).with_last_words(&self.said));
+                break;
+            }
             self.enter_with(ahead.is_some())?;
             let mut delivery = Delivery::new(envelope, &message.content(), self.transfer, &self.client);
             if let Some(mut ahead) = ahead.take() {
@@ -255,7 +267,7 @@ impl<I: Io> Connection<I> {
             self.report_to(settled, last, &mut reported)?;
         }
         self.out_of_step = false;
-        Ok(())
+        result
     }
 
     fn report_to(
@@ -320,6 +332,10 @@ impl<I: Io> Connection<I> {
             if want != Want::Body {
                 break;
             }
+            if let Some(broken) = self.broken {
+                // Nothing that settles the message was said.
+                return Err(Error::new(std::io::Error::from(broken), Stage::Body));
+            }
             match message.next().await {
                 Ok(piece) => self.give(delivery, piece.octets, piece.last).await?,
                 Err(error) => {
@@ -345,6 +361,9 @@ impl<I: Io> Connection<I> {
             let segments = delivery.segments(lent, &mut self.client, self.pump.link.output())?;
             let written = self.pump.write(segments, until).await;
             self.after_write(written).await?;
+            if self.broken.is_some() {
+                return Ok(());
+            }
         }
         delivery.body(tail, last, &mut self.client, self.pump.link.output())?;
         let waiting = self.pump.link.output().len();
@@ -359,6 +378,7 @@ impl<I: Io> Connection<I> {
     /// A server that refuses to read on may have said why.
     async fn after_write(&mut self, written: std::io::Result<()>) -> Result<(), Error> {
         let Err(error) = written else { return Ok(()) };
+        self.broken = Some(error.kind());
         if error.kind() == std::io::ErrorKind::TimedOut {
             return Err(self.client.timed_out().into());
         }

@@ -199,12 +199,7 @@ impl<I: Io> Connection<I> {
                 }
                 Ok(Step::Closed) => return Ok(None),
                 Ok(_) => return Ok(None),
-                Err(violation) => {
-                    if let Some(reply) = violation.reply() {
-                        self.server.write_last(&reply, self.pump.link.output());
-                    }
-                    return Err(violation.into());
-                }
+                Err(violation) => return Err(violation.into()),
             }
         }
     }

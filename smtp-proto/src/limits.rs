@@ -113,21 +113,37 @@ impl Default for ClientLimits {
     }
 }
 
-/// One deadline: armed when a wait begins and kept while it lasts, so that a dripping peer cannot extend it.
+/// One deadline: armed when a wait begins and kept while it lasts, so that a dripping peer cannot extend it. The time that
+/// the embedder takes for itself does not count.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Deadline(Option<Duration>);
+pub(crate) struct Deadline {
+    at: Option<Duration>,
+    paused: Option<Duration>,
+}
 
 impl Deadline {
     /// The age at which to give up; arms itself where it isn't armed.
     pub(crate) fn arm(&mut self, now: Duration, span: Duration) -> Option<Duration> {
-        if self.0.is_none() {
-            self.0 = Some(now.saturating_add(span));
+        if self.at.is_none() {
+            self.at = Some(now.saturating_add(span));
         }
-        self.0
+        self.at
+    }
+
+    /// The embedder has something to do, from now on.
+    pub(crate) const fn pause(&mut self, now: Duration) {
+        self.paused = Some(now);
+    }
+
+    /// The embedder is back, if it was away.
+    pub(crate) fn resume(&mut self, now: Duration) {
+        if let (Some(since), Some(at)) = (self.paused.take(), &mut self.at) {
+            *at = at.saturating_add(now.saturating_sub(since));
+        }
     }
 
     /// What was waited for has come.
     pub(crate) const fn clear(&mut self) {
-        self.0 = None;
+        self.at = None;
     }
 }

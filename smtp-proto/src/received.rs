@@ -161,11 +161,12 @@ impl fmt::Display for Received<'_> {
 /// A client's name as the grammar has it. EHLO names are taken leniently; a header is for others to parse.
 fn mended(name: &str, utf8: bool) -> Cow<'_, str> {
     let valid = |name: &str| Domain::parse(name).is_ok() && (utf8 || name.is_ascii());
-    if valid(name) {
-        return Cow::Borrowed(name);
-    }
+    // The grammar would take an IPv4 address for a name of four labels.
     if let Ok(address) = name.parse::<IpAddr>() {
         return Cow::Owned(String::from(Domain::from(address).as_str()));
+    }
+    if valid(name) {
+        return Cow::Borrowed(name);
     }
     let mended: String = name
         .trim_end_matches('.')

@@ -1,5 +1,7 @@
 //! The adapter over real sockets, on both executors.
 
+#[path = "../../../smtp-driver/tests/conformance/mod.rs"]
+mod conformance;
 #[path = "../../../smtp-driver/tests/suite/mod.rs"]
 mod suite;
 
@@ -9,11 +11,18 @@ use std::marker::PhantomData;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_io::Async;
+use conformance::Adapter;
+use futures_lite::AsyncReadExt as _;
+use smtp_asyncstd::proto::server::Config;
+use smtp_asyncstd::proto::session::Content;
 use smtp_asyncstd::spawn::Task;
-use smtp_asyncstd::{Listener, Socket};
+use smtp_asyncstd::{Destination, Error, Handler, Listener, Message, Service, Shutdown, Socket, server};
 use smtp_driver::Io;
 use suite::Runtime;
 
@@ -60,6 +69,66 @@ impl<E: Executor> Runtime for On<E> {
     }
 }
 
+impl<E: Executor> Adapter for On<E> {
+    type Client = smtp_asyncstd::Connection;
+    type UnixClient = smtp_asyncstd::UnixConnection;
+    type Server = server::Connection<Self::Socket>;
+
+    async fn client(to: &Destination) -> Result<Self::Client, Error> {
+        smtp_asyncstd::connect(to).await
+    }
+
+    async fn unix_client(path: &Path, to: &Destination) -> Result<Self::UnixClient, Error> {
+        smtp_asyncstd::connect_unix(path, to).await
+    }
+
+    async fn serve<H: Handler + 'static>(
+        listener: Self::Listener,
+        service: Service,
+        shutdown: &Shutdown,
+        handler: impl Fn() -> H,
+    ) -> io::Result<()> {
+        smtp_asyncstd::serve(listener, service, shutdown, handler).await
+    }
+
+    async fn serve_unix<H: Handler + 'static>(
+        listener: Self::UnixListener,
+        service: Service,
+        shutdown: &Shutdown,
+        handler: impl Fn() -> H,
+    ) -> io::Result<()> {
+        smtp_asyncstd::serve(listener, service, shutdown, handler).await
+    }
+
+    fn stream(octets: Vec<u8>, fails: bool) -> impl Message {
+        smtp_asyncstd::stream(futures_lite::io::Cursor::new(octets).chain(End { fails }), Content::unknown())
+    }
+
+    fn pull(
+        io: Self::Socket,
+        config: Arc<Config>,
+        security: server::Security,
+        shutdown: Shutdown,
+    ) -> Self::Server {
+        server::Connection::new(io, config, security, shutdown).expect("a connection")
+    }
+
+    async fn next(server: &mut Self::Server) -> Result<Option<server::Turn<'_>>, Error> {
+        server.next().await
+    }
+}
+
+/// The end of a reader, or its failure.
+struct End {
+    fails: bool,
+}
+
+impl futures_lite::AsyncRead for End {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(if self.fails { Err(io::Error::other("the disk is gone")) } else { Ok(0) })
+    }
+}
+
 mod smol {
     use super::*;
 
@@ -76,6 +145,7 @@ mod smol {
     }
 
     suite::tests!(On<Smol>);
+    conformance::conformance!(On<Smol>);
 }
 
 mod async_std {
@@ -94,4 +164,5 @@ mod async_std {
     }
 
     suite::tests!(On<AsyncStd>);
+    conformance::conformance!(On<AsyncStd>);
 }

@@ -1,17 +1,28 @@
 //! The adapter over real sockets.
 
 mod block_on;
+#[path = "../../../smtp-driver/tests/conformance/mod.rs"]
+mod conformance;
 #[path = "../../../smtp-driver/tests/suite/mod.rs"]
 mod suite;
 
 use std::future::Future;
-use std::io;
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use smtp_blocking::{Listener, Socket};
+use conformance::{Adapter, Client, conformance};
+use smtp_blocking::client::SendError;
+use smtp_blocking::proto::command::Command;
+use smtp_blocking::proto::reply::Reply;
+use smtp_blocking::proto::server::Config;
+use smtp_blocking::proto::session::{Content, Envelope, Report, Transfer};
+use smtp_blocking::{
+    Connection, Destination, Error, Handler, Listener, Message, Service, Shutdown, Socket, server,
+};
 use smtp_driver::Io;
 use suite::{Runtime, tests};
 
@@ -53,4 +64,96 @@ impl Runtime for Blocking {
     }
 }
 
+impl Adapter for Blocking {
+    type Client = smtp_blocking::Connection;
+    type UnixClient = smtp_blocking::UnixConnection;
+    type Server = server::Connection;
+
+    async fn client(to: &Destination) -> Result<Self::Client, Error> {
+        smtp_blocking::connect(to)
+    }
+
+    async fn unix_client(path: &Path, to: &Destination) -> Result<Self::UnixClient, Error> {
+        smtp_blocking::connect_unix(path, to)
+    }
+
+    async fn serve<H: Handler + 'static>(
+        listener: Self::Listener,
+        service: Service,
+        shutdown: &Shutdown,
+        handler: impl Fn() -> H,
+    ) -> io::Result<()> {
+        smtp_blocking::serve(listener, service, shutdown, handler)
+    }
+
+    async fn serve_unix<H: Handler + 'static>(
+        listener: Self::UnixListener,
+        service: Service,
+        shutdown: &Shutdown,
+        handler: impl Fn() -> H,
+    ) -> io::Result<()> {
+        smtp_blocking::serve(listener, service, shutdown, handler)
+    }
+
+    fn stream(octets: Vec<u8>, fails: bool) -> impl Message {
+        smtp_blocking::stream(io::Cursor::new(octets).chain(End { fails }), Content::unknown())
+    }
+
+    fn pull(
+        io: Self::Socket,
+        config: Arc<Config>,
+        security: server::Security,
+        shutdown: Shutdown,
+    ) -> Self::Server {
+        server::Connection::new(io, config, security, shutdown).expect("a connection")
+    }
+
+    async fn next(server: &mut Self::Server) -> Result<Option<server::Turn<'_>>, Error> {
+        server.next()
+    }
+}
+
+/// The end of a reader, or its failure.
+struct End {
+    fails: bool,
+}
+
+impl io::Read for End {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        if self.fails { Err(io::Error::other("the disk is gone")) } else { Ok(0) }
+    }
+}
+
+impl Client for Connection {
+    async fn send(&mut self, envelope: &Envelope<'_>, message: impl Message) -> Result<Report, SendError> {
+        self.send(envelope, message)
+    }
+    async fn send_all<'m, M: Message>(
+        &mut self,
+        messages: Vec<(&'m Envelope<'m>, M)>,
+        reported: impl FnMut(Report),
+    ) -> Result<(), Error> {
+        self.send_all(messages, reported)
+    }
+    async fn command(&mut self, command: Command<'_>) -> Result<Reply<'static>, Error> {
+        self.command(command)
+    }
+    async fn noop(&mut self) -> Result<(), Error> {
+        self.noop()
+    }
+    async fn quit(self) {
+        self.quit();
+    }
+    fn set_transfer(&mut self, transfer: Transfer) {
+        self.set_transfer(transfer);
+    }
+    fn is_usable(&self) -> bool {
+        (**self).is_usable()
+    }
+    fn is_tls(&self) -> bool {
+        (**self).is_tls()
+    }
+}
+
 tests!(Blocking);
+conformance!(Blocking);

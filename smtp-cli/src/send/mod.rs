@@ -48,7 +48,7 @@ pub async fn run(args: Send) -> Result<ExitCode, Failure> {
     say(args.to.iter().map(String::as_str).zip(outcomes));
     connection.quit().await;
     if let Some(error) = error {
-        eprintln!("smtp: {}", failed(error));
+        exit::complain(failed(error));
     }
     Ok(ExitCode::from(verdict(&report)))
 }

@@ -1,7 +1,7 @@
 //! What the server says and does: one [`Receiver`] for each connection.
 
 use std::io::{self, Write as _};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -20,6 +20,7 @@ use smtp_tokio::{Handler, OK, Peer};
 
 use super::maildir::{Draft, Maildir, MessageId};
 use super::users::Users;
+use crate::exit::{chain, complain};
 
 /// What all connections share.
 #[derive(Debug)]
@@ -77,7 +78,7 @@ impl Receiver {
         let (verb, name) = match &self.hello {
             Some((verb, name)) => (*verb, name),
             None => {
-                unknown = Domain::from(self.address().unwrap_or(IpAddr::from([0; 4])));
+                unknown = Domain::from(self.address().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
                 (Verb::Helo, &unknown)
             }
         };
@@ -226,7 +227,7 @@ impl Handler for Receiver {
     fn ended(&mut self, how: Result<(), smtp_tokio::Error>) {
         if let Err(error) = how {
             let peer = self.peer.map_or_else(|| String::from("a client"), |peer| peer.to_string());
-            eprintln!("smtp: {peer}: {}", crate::exit::chain(&error));
+            complain(format_args!("{peer}: {}", chain(&error)));
         }
     }
 }
@@ -245,7 +246,7 @@ impl Transaction {
 /// Out of space, the sender may try again when there is some (RFC 5321, 4.2.3; RFC 3463, X.3.1); anything else is an error
 /// of this server's.
 fn not_stored(error: &io::Error) -> Reply<'static> {
-    eprintln!("smtp: a message could not be stored: {error}");
+    complain(format_args!("a message could not be stored: {error}"));
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             Reply::fixed(Code::NO_STORAGE, Some(Enhanced::fixed(4, 3, 1)), "no space left for the message")

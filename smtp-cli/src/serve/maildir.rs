@@ -45,7 +45,7 @@ impl Maildir {
         Ok(Self { root: root.into(), host, count: AtomicU64::new(0), random: u32::from_le_bytes(random) })
     }
 
-    /// A message that begins with `header`. Nothing is on the disk yet.
+    /// A message of this name. Nothing is on the disk yet.
     #[must_use]
     pub fn begin(self: &Arc<Self>, id: &MessageId) -> Draft {
         let name = format!("{}.{}.{}", id.seconds, id.unique, self.host);
@@ -146,8 +146,8 @@ impl Draft {
     ///
     /// # Errors
     ///
-    /// Those of any write so far. The message is not in `new` then, unless it was that directory's own sync that failed:
-    /// then it may be or not.
+    /// Those of any write so far. The message is not in `new` then, unless a reader was faster than an error of the
+    /// directory's own.
     pub async fn commit(mut self) -> io::Result<PathBuf> {
         let mut block = self.take_block().await?;
         mem::swap(&mut block.octets, &mut self.gathered);
@@ -204,7 +204,11 @@ impl TmpFile {
         // Its name is unique, so that nothing can be there to be replaced.
         fs::rename(self.maildir.path("tmp", &self.name), &new)?;
         self.file = None;
-        sync(&self.maildir.root.join("new"))?;
+        if let Err(error) = sync(&self.maildir.root.join("new")) {
+            // Refused, it will be sent again: as far as that is still possible, it isn't there twice then.
+            let _ = fs::remove_file(&new);
+            return Err(error);
+        }
         Ok(new)
     }
 }

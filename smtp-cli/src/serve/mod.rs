@@ -92,9 +92,7 @@ fn shared(args: &Serve) -> Result<Shared, Failure> {
     let domain = match Domain::try_from(name) {
         Ok(domain) => domain,
         // A machine may be called anything; who gives a name means it.
-        Err(_) if args.name.is_none() => {
-            Domain::try_from(String::from("localhost")).map_err(|error| usage(error))?
-        }
+        Err(_) if args.name.is_none() => Domain::try_from(String::from("localhost")).map_err(usage)?,
         Err(error) => return Err(usage(format!("--name: {error}"))),
     };
     let maildir = match &args.maildir {

@@ -207,11 +207,11 @@ fn octets(count: usize) -> Vec<u8> {
 
 /// A path for a Unix socket, of this test's own, removed in the end.
 #[cfg(unix)]
-struct Socket(PathBuf);
+pub(crate) struct Socket(pub(crate) PathBuf);
 
 #[cfg(unix)]
 impl Socket {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("smtp-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         Self(std::env::temp_dir().join(name))

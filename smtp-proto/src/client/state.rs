@@ -39,7 +39,7 @@ impl State {
             Class::Transient | Class::Permanent => true,
             Class::Completed => match stage {
                 Stage::Data => false,
-                Stage::Greeting => code.as_u16() == 220,
+                Stage::Greeting | Stage::StartTls => code.as_u16() == 220,
                 Stage::Auth => code.as_u16() == 235,
                 _ => true,
             },

@@ -2,7 +2,7 @@ use core::time::Duration;
 
 use crate::address::Domain;
 use crate::auth::{Base64, Mechanism};
-use crate::command::{Attributes, Mail, Rcpt, Text, Verb, Word};
+use crate::command::{Attributes, Command, Mail, Rcpt, Text, Verb, Word};
 use crate::dot::{Body, Piece};
 use crate::status::Code;
 
@@ -163,4 +163,31 @@ pub(super) enum Kind {
     Refused(Refusal),
     Discarded,
     Rejected(Code),
+}
+
+impl<'b> Event<'b> {
+    pub(super) fn of(command: Command<'b>) -> Option<Self> {
+        use Command as C;
+        Some(match command {
+            C::Ehlo(name) => Self::Hello { verb: Verb::Ehlo, name },
+            C::Helo(name) => Self::Hello { verb: Verb::Helo, name },
+            C::Lhlo(name) => Self::Hello { verb: Verb::Lhlo, name },
+            C::Mail(mail) => Self::Mail(mail),
+            C::Rcpt(rcpt) => Self::Rcpt(rcpt),
+            C::Data => Self::Data,
+            C::Bdat { size, last } => Self::Chunk { size, last },
+            C::Rset => Self::Rset,
+            C::Noop(text) => Self::Noop(text),
+            C::Quit => Self::Quit,
+            C::Vrfy(text) => Self::Vrfy(text),
+            C::Expn(text) => Self::Expn(text),
+            C::Help(text) => Self::Help(text),
+            C::StartTls => Self::StartTls,
+            C::Auth { mechanism, initial } => Self::Auth { mechanism: mechanism.known()?, initial },
+            C::Etrn(text) => Self::Etrn(text),
+            C::Xclient(attributes) => Self::Xclient(attributes),
+            C::Xforward(attributes) => Self::Xforward(attributes),
+            C::Other { verb, args } => Self::Unknown { verb, args },
+        })
+    }
 }

@@ -24,13 +24,15 @@
 mod answers;
 mod config;
 mod event;
+mod owed;
 mod receive;
+mod reply;
 mod state;
 
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 
 pub use config::{Config, Policy};
 pub use event::{Event, Refusal, Step, Taken};
@@ -38,16 +40,15 @@ pub use event::{Event, Refusal, Step, Taken};
 use crate::auth::{Base64, Mechanisms};
 use crate::command::{self, Command, Verb};
 use crate::dot::Body;
-use crate::error::{NotNow, Violation};
+use crate::error::Violation;
 use crate::extension::{Capabilities, Extension};
 use crate::limits::Deadline;
 use crate::line;
-use crate::param::Declared;
 use crate::reply::Reply;
 use crate::stage::Stage;
-use crate::status::{Class, Code, Enhanced};
 use answers as say;
 use event::Kind;
+use owed::Owed;
 use receive::{Chunk, Receiving};
 use state::State;
 
@@ -90,31 +91,6 @@ enum Phase {
     /// 220 was said to STARTTLS.
     StartTls,
     Closed,
-}
-
-/// What a reply would answer.
-#[derive(Clone, Copy, Debug)]
-enum Owed {
-    Nothing,
-    Greeting,
-    Hello(Verb),
-    Mail(Declared),
-    Rcpt,
-    Data,
-    Chunk,
-    Message {
-        left: u32,
-    },
-    StartTls,
-    Auth,
-    Rset,
-    Xclient,
-    Quit,
-    /// NOOP, VRFY, EXPN, HELP and the like: answered at once, nothing changes.
-    Plain(Verb),
-    Unknown {
-        recognised: bool,
-    },
 }
 
 impl Server {
@@ -196,8 +172,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// A [`Violation`] is the client's fault and fatal: write its [`reply`](Violation::reply), if it has one, by
-    /// [`write_last`](Self::write_last), and close.
+    /// A [`Violation`] is the client's fault and fatal: its [`reply`](Violation::reply), if it has one, stands in the output
+    /// by then. Write that, and close.
     pub fn step(
         &mut self,
         now: Duration,
@@ -269,6 +245,26 @@ impl Server {
     }
 
     fn advance<'b>(
+        &mut self,
+        now: Duration,
+        input: &'b [u8],
+        output: &mut BytesMut,
+    ) -> Result<Step<(Taken, Event<'b>)>, Violation> {
+        self.deadline.resume(now);
+        let step = self.look(now, input, output);
+        match &step {
+            Ok(Step::Event(_)) => self.deadline.pause(now),
+            Ok(_) => {}
+            Err(violation) => {
+                if let Some(reply) = violation.reply() {
+                    self.write(&reply, output);
+                }
+            }
+        }
+        step
+    }
+
+    fn look<'b>(
         &mut self,
         now: Duration,
         input: &'b [u8],
@@ -423,112 +419,6 @@ impl Server {
         Ok(found(len, Kind::Discarded, Event::Discarded))
     }
 
-    /// Answers what is owed: appends the reply to `output` and moves on as its code says.
-    ///
-    /// A 250 to EHLO or LHLO is followed by the capabilities; the greeting, 221 and 421 get the server's name in front;
-    /// an enhanced status code is added where one is due and missing (RFC 2034). A 421 or 521 ends the connection.
-    ///
-    /// # Errors
-    ///
-    /// [`NotNow`] if no reply is owed, or if the code doesn't answer what was asked. Nothing is changed then.
-    pub fn reply(&mut self, reply: &Reply<'_>, output: &mut BytesMut) -> Result<(), NotNow> {
-        let code = reply.code();
-        self.owed.admits(code)?;
-        let owed = core::mem::replace(&mut self.owed, Owed::Nothing);
-        let accepted = code.class() == Class::Completed;
-        match owed {
-            Owed::Hello(verb) if accepted => {
-                let offered = state::offered(&self.state, &self.config, &self.capabilities);
-                self.state.hello_accepted(verb, offered);
-                self.write_hello(verb, reply, output);
-                self.flush = true;
-                return Ok(());
-            }
-            Owed::Message { left: 1 } => self.state.transaction_over(),
-            Owed::Message { left } => self.owed = Owed::Message { left: left - 1 },
-            Owed::Data if code == Code::START_MAIL => {
-                self.phase = Phase::Message(Receiving::data(self.config.policy.line_ends));
-            }
-            Owed::Chunk if !accepted => self.chunk_refused(),
-            Owed::Mail(declared) if accepted => self.state.mail_accepted(declared),
-            Owed::Rcpt if accepted => self.state.rcpt_accepted(),
-            Owed::StartTls if accepted => self.phase = Phase::StartTls,
-            Owed::Auth if accepted => self.state.authenticated = true,
-            // Whatever it is answered: a client that gave its recipients up must not reach them with its next message.
-            Owed::Rset => self.state.transaction_over(),
-            Owed::Xclient if accepted => {
-                self.state.new_session();
-                self.owed = Owed::Nothing;
-            }
-            Owed::Quit if accepted => self.phase = Phase::Closed,
-            Owed::Greeting if !accepted => self.state.turned_away = true,
-            _ => {}
-        }
-        self.flush |= owed.is_urgent();
-        self.write_with_status(reply, &owed, output);
-        if matches!(code, Code::NOT_AVAILABLE | Code::NO_MAIL_HOST) {
-            self.phase = Phase::Closed;
-            self.owed = Owed::Nothing;
-        }
-        self.count(&owed, code, output);
-        Ok(())
-    }
-
-    /// Whether a reply is owed, and how many.
-    #[must_use]
-    pub const fn owed(&self) -> u32 {
-        match self.owed {
-            Owed::Nothing => 0,
-            Owed::Message { left } => left,
-            _ => 1,
-        }
-    }
-
-    /// The reply that a server gives which has no opinion: it accepts what a transaction is made of, and refuses what
-    /// it can't do. `None` if no reply is owed.
-    #[must_use]
-    pub const fn default_reply(&self) -> Option<Reply<'static>> {
-        Some(match self.owed {
-            Owed::Nothing => return None,
-            Owed::Greeting => Reply::fixed(Code::READY, None, "ESMTP"),
-            Owed::Hello(_) => Reply::fixed(Code::OK, None, "at your service"),
-            Owed::Data => Reply::fixed(Code::START_MAIL, None, "end data with CRLF.CRLF"),
-            Owed::StartTls => Reply::fixed(Code::READY, Some(Enhanced::fixed(2, 0, 0)), "go ahead"),
-            Owed::Auth => {
-                Reply::fixed(Code::AUTH_FAILED, Some(Enhanced::fixed(5, 7, 8)), "credentials refused")
-            }
-            Owed::Quit => Reply::fixed(Code::CLOSING, Some(Enhanced::fixed(2, 0, 0)), "closing"),
-            Owed::Xclient => {
-                Reply::fixed(Code::MAILBOX_UNAVAILABLE, Some(Enhanced::fixed(5, 7, 0)), "not for you")
-            }
-            Owed::Plain(Verb::Vrfy) => Reply::fixed(
-                Code::CANNOT_VERIFY,
-                Some(Enhanced::fixed(2, 5, 2)),
-                "send some mail, we shall see",
-            ),
-            Owed::Plain(Verb::Help) => Reply::fixed(Code::HELP, None, "see RFC 5321"),
-            Owed::Plain(Verb::Expn | Verb::Etrn | Verb::Xforward) => say::NOT_IMPLEMENTED,
-            Owed::Unknown { recognised: true } => say::NOT_IMPLEMENTED,
-            Owed::Unknown { recognised: false } => say::UNKNOWN,
-            _ => Reply::fixed(Code::OK, None, "ok"),
-        })
-    }
-
-    /// Asks the client for another response in an AUTH exchange: 334 and `data` in base64.
-    ///
-    /// # Errors
-    ///
-    /// [`NotNow`] if the last event was neither `Auth` nor `AuthResponse`, or is answered.
-    pub fn challenge(&mut self, data: &[u8], output: &mut BytesMut) -> Result<(), NotNow> {
-        let Owed::Auth = self.owed else { return Err(NotNow::NothingOwed) };
-        self.owed = Owed::Nothing;
-        self.phase = Phase::AuthResponse;
-        output.put_slice(b"334 ");
-        output.put_slice(Base64::encode(data).as_str().as_bytes());
-        output.put_slice(b"\r\n");
-        Ok(())
-    }
-
     /// The TLS handshake is done: everything said before is forgotten (RFC 3207, 4.2). Over implicit TLS, the greeting
     /// comes next.
     pub fn tls_established(&mut self) {
@@ -629,91 +519,6 @@ impl Server {
         self.owed = Owed::Nothing;
         violation
     }
-
-    /// Unknown commands and failed logins add up to a 421.
-    fn count(&mut self, owed: &Owed, code: Code, output: &mut BytesMut) {
-        let refused = code.class() == Class::Permanent;
-        match owed {
-            Owed::Unknown { .. } if refused => self.errors = self.errors.saturating_add(1),
-            Owed::Auth if refused => self.auth_failures = self.auth_failures.saturating_add(1),
-            _ => return,
-        }
-        let limits = &self.config.limits;
-        if self.errors > limits.errors || self.auth_failures >= limits.auth_failures {
-            self.close_with(&Violation::TooManyErrors.reply().unwrap_or(say::SHUTTING_DOWN), output);
-        }
-    }
-
-    fn close_with(&mut self, reply: &Reply<'static>, output: &mut BytesMut) {
-        self.phase = Phase::Closed;
-        self.owed = Owed::Nothing;
-        self.write(reply, output);
-    }
-
-    /// Writes the last words of a session that a [`Violation`] ended: its [`reply`](Violation::reply), with the server's
-    /// name in front of a 421.
-    pub fn write_last(&self, reply: &Reply<'_>, output: &mut BytesMut) {
-        self.write(reply, output);
-    }
-
-    /// Writes a reply that needs nothing added but the name in front of 221 and 421, and of the greeting.
-    fn write(&self, reply: &Reply<'_>, output: &mut BytesMut) {
-        let utf8 = self.state.transaction.as_ref().is_some_and(|t| t.declared.smtputf8);
-        match reply.code() {
-            Code::READY | Code::CLOSING | Code::NOT_AVAILABLE => self.write_named(reply, output),
-            _ => reply.write(utf8, output),
-        }
-    }
-
-    /// RFC 2034: a status on every reply to a client that was told of it, but for the greeting, EHLO and 3yz.
-    fn write_with_status(&self, reply: &Reply<'_>, owed: &Owed, output: &mut BytesMut) {
-        let due = self.state.offered.contains(Extension::EnhancedStatusCodes)
-            && reply.status().is_none()
-            && !matches!(owed, Owed::Greeting | Owed::Hello(_));
-        match owed.status(reply.code().class()) {
-            Some(status) if due => self.write(&reply.as_borrowed().with_status(status), output),
-            _ if matches!(owed, Owed::StartTls) => reply.write(false, output),
-            _ => self.write(reply, output),
-        }
-    }
-
-    /// RFC 5321, 4.2: the greeting, 221 and 421 start with the domain.
-    fn write_named(&self, reply: &Reply<'_>, output: &mut BytesMut) {
-        let domain = self.config.domain.as_str();
-        if reply.lines().next().is_some_and(|line| names(line.text, domain)) {
-            return reply.write(false, output);
-        }
-        let text = alloc::format!("{domain} {}", reply.text());
-        match Reply::new(reply.code(), text) {
-            Ok(named) => match reply.status() {
-                Some(status) => named.with_status(status).write(false, output),
-                None => named.write(false, output),
-            },
-            // The text was a reply's and the name a domain's: neither holds a control character.
-            Err(_) => reply.write(false, output),
-        }
-    }
-
-    fn write_hello(&self, verb: Verb, reply: &Reply<'_>, output: &mut BytesMut) {
-        if verb == Verb::Helo {
-            return self.write_named(reply, output);
-        }
-        let text = reply.text();
-        let text = text.lines().next().unwrap_or_default();
-        let listed =
-            self.capabilities.clone().restricted_to(self.state.offered).with_mechanisms(self.mechanisms());
-        // RFC 2033, 5: they are offered in any case.
-        let listed = match verb {
-            Verb::Lhlo => listed.with(Extension::Pipelining).with(Extension::EnhancedStatusCodes),
-            _ => listed,
-        };
-        let domain = self.config.domain.as_str();
-        if names(text.as_bytes(), domain) {
-            listed.write_ehlo(text, output);
-        } else {
-            listed.write_ehlo(&alloc::format!("{domain} {text}"), output);
-        }
-    }
 }
 
 /// The start of an AUTH command.
@@ -721,112 +526,6 @@ const AUTH: &[u8] = b"AUTH ";
 
 /// Octets for `AUTH SCRAM-SHA-256-PLUS ` and some to spare.
 const AUTH_NAME: usize = 64;
-
-impl Owed {
-    fn of(command: &Command<'_>) -> Self {
-        use Command as C;
-        match command {
-            C::Ehlo(_) => Self::Hello(Verb::Ehlo),
-            C::Helo(_) => Self::Hello(Verb::Helo),
-            C::Lhlo(_) => Self::Hello(Verb::Lhlo),
-            C::Mail(mail) => Self::Mail(mail.declared),
-            C::Rcpt(_) => Self::Rcpt,
-            C::Data => Self::Data,
-            C::StartTls => Self::StartTls,
-            C::Auth { .. } => Self::Auth,
-            C::Rset => Self::Rset,
-            C::Xclient(_) => Self::Xclient,
-            C::Quit => Self::Quit,
-            C::Other { .. } => Self::Unknown { recognised: command.verb().is_some() },
-            C::Vrfy(_) => Self::Plain(Verb::Vrfy),
-            C::Expn(_) => Self::Plain(Verb::Expn),
-            C::Help(_) => Self::Plain(Verb::Help),
-            C::Etrn(_) => Self::Plain(Verb::Etrn),
-            C::Xforward(_) => Self::Plain(Verb::Xforward),
-            C::Noop(_) => Self::Plain(Verb::Noop),
-            C::Bdat { .. } => Self::Nothing,
-        }
-    }
-
-    /// Whether this code answers it.
-    const fn admits(&self, code: Code) -> Result<(), NotNow> {
-        let fits = match (self, code.class()) {
-            (Self::Nothing, _) => return Err(NotNow::NothingOwed),
-            (_, Class::Transient | Class::Permanent) => true,
-            (Self::Data, Class::Intermediate) => code.as_u16() == 354,
-            (Self::Data, Class::Completed) => false,
-            (Self::Greeting | Self::StartTls | Self::Xclient, Class::Completed) => code.as_u16() == 220,
-            (Self::Auth, Class::Completed) => code.as_u16() == 235,
-            (Self::Quit, Class::Completed) => code.as_u16() == 221,
-            (_, Class::Completed) => true,
-            (_, Class::Intermediate) => false,
-        };
-        if fits { Ok(()) } else { Err(NotNow::WrongCode(code)) }
-    }
-
-    /// RFC 2920, 3.2: replies that may not be held back.
-    const fn is_urgent(&self) -> bool {
-        matches!(
-            self,
-            Self::Greeting
-                | Self::Hello(_)
-                | Self::Data
-                | Self::Plain(_)
-                | Self::Quit
-                | Self::Unknown { .. }
-                | Self::Auth
-        )
-    }
-
-    /// The status that is meant where the embedder gave none.
-    const fn status(&self, class: Class) -> Option<Enhanced> {
-        let digit = match class {
-            Class::Completed => 2,
-            Class::Intermediate => return None,
-            Class::Transient => 4,
-            Class::Permanent => 5,
-        };
-        let (subject, detail) = match self {
-            Self::Mail(_) => (1, 0),
-            Self::Rcpt if digit == 2 => (1, 5),
-            Self::Auth => (7, if digit == 5 { 8 } else { 0 }),
-            _ => (0, 0),
-        };
-        Enhanced::new(digit, subject, detail)
-    }
-}
-
-impl<'b> Event<'b> {
-    fn of(command: Command<'b>) -> Option<Self> {
-        use Command as C;
-        Some(match command {
-            C::Ehlo(name) => Self::Hello { verb: Verb::Ehlo, name },
-            C::Helo(name) => Self::Hello { verb: Verb::Helo, name },
-            C::Lhlo(name) => Self::Hello { verb: Verb::Lhlo, name },
-            C::Mail(mail) => Self::Mail(mail),
-            C::Rcpt(rcpt) => Self::Rcpt(rcpt),
-            C::Data => Self::Data,
-            C::Bdat { size, last } => Self::Chunk { size, last },
-            C::Rset => Self::Rset,
-            C::Noop(text) => Self::Noop(text),
-            C::Quit => Self::Quit,
-            C::Vrfy(text) => Self::Vrfy(text),
-            C::Expn(text) => Self::Expn(text),
-            C::Help(text) => Self::Help(text),
-            C::StartTls => Self::StartTls,
-            C::Auth { mechanism, initial } => Self::Auth { mechanism: mechanism.known()?, initial },
-            C::Etrn(text) => Self::Etrn(text),
-            C::Xclient(attributes) => Self::Xclient(attributes),
-            C::Xforward(attributes) => Self::Xforward(attributes),
-            C::Other { verb, args } => Self::Unknown { verb, args },
-        })
-    }
-}
-
-/// Whether a reply's first line starts with the domain already.
-fn names(text: &[u8], domain: &str) -> bool {
-    matches!(text.strip_prefix(domain.as_bytes()), Some([] | [b' ', ..]))
-}
 
 fn found<'b>(len: usize, kind: Kind, event: Event<'b>) -> Step<(Taken, Event<'b>)> {
     Step::Event((Taken { len, kind }, event))

@@ -54,12 +54,7 @@ fn serve(
             }
             Ok(Step::Flush(_)) => wire.unsplit(output.split()),
             Ok(_) => break,
-            Err(violation) => {
-                if let Some(reply) = violation.reply() {
-                    server.write_last(&reply, &mut output);
-                }
-                break;
-            }
+            Err(_) => break,
         }
     }
     wire.unsplit(output);

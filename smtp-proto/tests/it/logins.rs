@@ -29,7 +29,7 @@ fn login(password: &str) -> smtp_proto::session::Options {
 
 #[test]
 fn each_mechanism_logs_in() {
-    for mechanism in MECHANISMS {
+    for mechanism in MECHANISMS.into_iter().filter(|m| m.is_supported()) {
         let mut server = with([mechanism]);
         server.require_auth = true;
         let mut pair = Setup::new(server).pair();
@@ -42,7 +42,7 @@ fn each_mechanism_logs_in() {
 
 #[test]
 fn each_mechanism_refuses_a_wrong_password() {
-    for mechanism in MECHANISMS {
+    for mechanism in MECHANISMS.into_iter().filter(|m| m.is_supported()) {
         let mut pair = Setup::new(with([mechanism])).pair();
         let error = pair.open(login("wrong")).expect_err("refused");
         assert_eq!(error.stage(), Stage::Auth, "{mechanism}: {error}");

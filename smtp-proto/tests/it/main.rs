@@ -1,11 +1,11 @@
 //! What smtp-proto promises, one module a promise.
 mod bodies;
+mod corpus;
 mod limits;
 mod smuggling;
 mod splits;
 mod starttls;
 mod transcripts;
-mod corpus;
 
 mod link;
 #[cfg(feature = "rustls")]

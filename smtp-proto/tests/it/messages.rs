@@ -99,3 +99,17 @@ fn twenty_recipients_of_which_two_are_refused() {
         in_step(&mut pair, &format!("{transfer:?}"));
     }
 }
+
+/// DATA ends in a line's end (RFC 5321, 4.1.1.4), so a message without one gets it; BDAT carries it as it is.
+#[test]
+fn a_message_without_a_last_line_end() {
+    for (transfer, stored) in [
+        (Transfer::Data, &b"no end\r\n"[..]),
+        (Transfer::Chunks, b"no end"),
+        (Transfer::ChunksInFlight, b"no end"),
+    ] {
+        let mut pair = Setup::default().opened();
+        assert!(pair.deliver(&Letter::new(1, "no end").by(transfer).in_pieces(4)).all_delivered());
+        assert_eq!(pair.server.stored[0].data, stored, "{transfer:?}");
+    }
+}

@@ -56,6 +56,7 @@ fn names_that_are_none_are_mended() {
         ("mail.example.org", "mail.example.org"),
         ("[192.0.2.1]", "[192.0.2.1]"),
         ("192.0.2.1", "[192.0.2.1]"),
+        ("2001:db8::1", "[IPv6:2001:db8::1]"),
         ("my_pc.example.org.", "my-pc.example.org"),
         ("_pc", "unknown"),
     ];
@@ -96,8 +97,8 @@ proptest! {
             .to_string();
         let Some(lines) = field.strip_suffix("\r\n") else { panic!("{field:?}") };
         for (n, line) in lines.split("\r\n").enumerate() {
-            let begins = if n == 0 { "Received: from " } else { "\t" };
-            prop_assert!(line.starts_with(begins), "{:?}", line);
+            let begins = line.starts_with(if n == 0 { "Received: from " } else { "\t" });
+            prop_assert!(begins, "{:?}", line);
             prop_assert!(!line.trim_start_matches('\t').chars().any(char::is_control), "{:?}", line);
             prop_assert!(line.len() <= 998);
         }

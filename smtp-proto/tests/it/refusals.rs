@@ -263,6 +263,22 @@ fn a_refused_rset_ends_the_connection() {
     }
 }
 
+/// The server's side of it: behind RSET there is no transaction, whatever the embedder answered.
+#[test]
+fn a_refused_rset_ends_the_transaction() {
+    let script = |ask: Ask<'_>| if ask.stage == Stage::Rset { say(451, "no") } else { Act::Default };
+    let mut pair = Setup::default().script(script).opened();
+    pair.link.output().extend_from_slice(b"MAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nRSET\r\nRCPT TO:<c@d>\r\n");
+    pair.flush_all();
+    pair.idle(Duration::ZERO);
+    assert_eq!(
+        pair.server.heard[2..],
+        [Stage::Mail, Stage::Rcpt, Stage::Rset],
+        "RCPT without MAIL is the machine's"
+    );
+    assert!(!pair.server.machine.in_transaction());
+}
+
 /// A server that refuses MAIL and takes the rest: not even the dot is sent, since an empty message would be one too many.
 #[test]
 fn recipients_accepted_behind_a_refused_mail() {

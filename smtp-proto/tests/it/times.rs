@@ -113,6 +113,21 @@ fn the_server_gives_up() {
     }
 }
 
+/// A message that drips: so many octets have to come within the time, or it is over.
+#[test]
+fn a_dripping_message_is_given_up() {
+    for (each, gives_up) in [(10_000, true), (20_000, false)] {
+        let mut pair = Setup::default().opened();
+        pair.link.output().extend_from_slice(b"MAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nDATA\r\n");
+        for _ in 0..20 {
+            pair.link.output().extend_from_slice(&[b'x'; 20_000][..each]);
+            pair.flush_all();
+            pair.idle(MINUTE);
+        }
+        assert_eq!(pair.server.is_closed(), gives_up, "{each} octets a minute");
+    }
+}
+
 /// 421 at each stage ends the connection; the recipients it did not reach may be tried again.
 #[test]
 fn a_421_at_each_stage() {

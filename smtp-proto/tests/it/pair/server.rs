@@ -233,9 +233,6 @@ impl ServerEnd {
                 Ok(Step::Closed) => self.close(now, down),
                 Ok(_) => panic!("the loop left a reply owing"),
                 Err(violation) => {
-                    if let Some(reply) = violation.reply() {
-                        reply.write(false, self.link.output());
-                    }
                     self.violation = Some(violation);
                     self.close(now, down);
                 }

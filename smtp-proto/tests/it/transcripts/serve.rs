@@ -216,9 +216,6 @@ impl Run<'_> {
             Ok(Step::Closed) => {}
             Ok(other) => panic!("nothing waits for {other:?}"),
             Err(violation) => {
-                if let Some(reply) = violation.reply() {
-                    reply.write(false, &mut self.output);
-                }
                 self.session.end = End::Violation(format!("{violation:?}"));
             }
         }
