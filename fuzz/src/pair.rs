@@ -381,7 +381,7 @@ impl Party for Far<'_> {
             Ok(Step::StartTls) => Went::Tls,
             Ok(Step::Closed) => Went::Over,
             Ok(other) => panic!("{other:?} with nothing owed"),
-            Err(violation) => Went::Over,
+            Err(_) => Went::Over,
         }
     }
 
