@@ -9,7 +9,7 @@ use smtp_proto::address::{Domain, ForwardPath, Mailbox, ReversePath};
 use smtp_proto::auth::Credentials;
 use smtp_proto::client::Client;
 use smtp_proto::dot::LineEnds;
-use smtp_proto::error::{NotNow, Violation};
+use smtp_proto::error::NotNow;
 use smtp_proto::extension::Extension;
 use smtp_proto::param::{Param, Params};
 use smtp_proto::server::{Event, Server, Step};
@@ -389,7 +389,7 @@ impl Party for Far<'_> {
             Ok(Step::StartTls) => Went::Tls,
             Ok(Step::Closed) => Went::Over,
             Ok(other) => panic!("{other:?} with nothing owed"),
-            Err(violation) => Went::Over,
+            Err(_) => Went::Over,
         }
     }
 
