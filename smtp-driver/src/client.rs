@@ -462,7 +462,8 @@ impl<I: Io> Connection<I> {
     }
 
     async fn leave(&mut self) {
-        if self.is_usable() {
+        // A server that still owes a greeting, a reply or a handshake would be waited for that long.
+        if self.is_usable() && self.client.can_send() && !self.pump.link.is_handshaking() {
             let mut call = Call::quit();
             let _ = self.drive(|client, now, input, output| call.poll(client, now, input, output)).await;
         }

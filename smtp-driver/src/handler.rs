@@ -43,6 +43,11 @@ pub trait Handler: Send {
         ready(Reply::fixed(Code::READY, None, "ESMTP"))
     }
 
+    /// STARTTLS has put TLS on: what the client said before is void, its login included (RFC 3207, 4.2).
+    fn secured(&mut self, peer: Peer<'_>) {
+        let _ = peer;
+    }
+
     /// EHLO, HELO or LHLO. What is offered may be changed.
     fn hello(
         &mut self,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use smtp_proto::auth::server::{Exchange, Next, Offer};
 use smtp_proto::auth::{ChannelBinding, Mechanism, NONCE_LEN};
+use smtp_proto::extension::Capabilities;
 use smtp_proto::reply::Reply;
 use smtp_proto::server::{Config, Event};
 use smtp_proto::stage::{Protocol, Stage};
@@ -107,6 +108,9 @@ impl<I: Io> Connection<I> {
     pub async fn serve<H: Handler>(&mut self, handler: &mut H) -> Result<(), Error> {
         let mut message = Message::default();
         let mut exchange = None;
+        // Deriving it is worth many commands, and it stays the same.
+        let mut exporter = None;
+        let (mut connected, mut secured) = (false, false);
         loop {
             let taken = self.take().await;
             let taken = match taken {
@@ -116,11 +120,29 @@ impl<I: Io> Connection<I> {
                     return ended.map(drop);
                 }
             };
-            let answered = self.answer(taken, handler, &mut message, &mut exchange).await;
+            if self.server.has_tls() && !secured {
+                secured = true;
+                exporter = self.tls_exporter();
+                // Over implicit TLS the connection itself comes first, and says so.
+                if connected {
+                    handler.secured(self.peer());
+                }
+            }
+            connected = true;
+            let answered = self.answer(taken, handler, &mut message, &mut exchange, exporter.as_ref()).await;
             if let Err(error) = answered {
                 handler.reset();
                 return Err(Error::new(error, Stage::Idle));
             }
+        }
+    }
+
+    fn peer(&self) -> Peer<'_> {
+        Peer {
+            address: self.pump.io.peer(),
+            server: &self.server,
+            #[cfg(feature = "rustls")]
+            tls: self.pump.link.tls_connection(),
         }
     }
 
@@ -131,9 +153,9 @@ impl<I: Io> Connection<I> {
         handler: &mut H,
         message: &mut Message,
         exchange: &mut Option<Exchange>,
+        exporter: Option<&[u8; 32]>,
     ) -> io::Result<()> {
         let until = self.write_deadline();
-        let exporter = self.tls_exporter();
         let Self { pump, server, .. } = self;
         let io = &mut pump.io;
         #[cfg(feature = "rustls")]
@@ -151,6 +173,9 @@ impl<I: Io> Connection<I> {
             Event::Hello { verb, name } => {
                 handler.reset();
                 let offered = server.capabilities_mut();
+                if exporter.is_none() {
+                    unbind(offered);
+                }
                 attend(handler.hello(verb, &name, offered), io, out, until).await?
             }
             Event::Mail(mail) => {
@@ -213,7 +238,7 @@ impl<I: Io> Connection<I> {
             }
             Event::Auth { mechanism, initial } => {
                 let initial = initial.map(|text| text.decode());
-                match begin(mechanism, exporter.as_ref(), server) {
+                match begin(mechanism, exporter, server) {
                     Ok(mut begun) => {
                         let next = begun.start(initial.as_deref());
                         let work = authenticate(handler, &mut begun, next, mechanism);
@@ -284,6 +309,15 @@ fn give(server: &mut smtp_proto::server::Server, reply: &Reply<'_>, output: &mut
 fn accept(server: &mut smtp_proto::server::Server, output: &mut bytes::BytesMut) {
     if let Some(reply) = server.default_reply() {
         give(server, &reply, output);
+    }
+}
+
+/// Leaves out the mechanisms that bind to a TLS connection, where there is nothing to bind to.
+fn unbind(offered: &mut Capabilities<'static>) {
+    let mechanisms = offered.mechanisms();
+    let unbound = mechanisms.iter().filter(|mechanism| !mechanism.binds()).collect();
+    if mechanisms != unbound {
+        *offered = std::mem::take(offered).with_mechanisms(unbound);
     }
 }
 

@@ -169,8 +169,8 @@ impl<I: Io> Connection<I> {
 
     async fn step(&mut self) -> Result<Option<Taken>, Error> {
         self.pump.link.consume(std::mem::take(&mut self.lent));
-        if self.pump.link.is_tls() && !self.greeted {
-            self.shake_hands().await?;
+        if self.pump.link.is_tls() && !self.greeted && !self.shake_hands().await? {
+            return Ok(None);
         }
         self.greeted = true;
         loop {
@@ -192,7 +192,11 @@ impl<I: Io> Connection<I> {
                         return Ok(None);
                     }
                 }
-                Ok(Step::StartTls) => self.start_tls().await?,
+                Ok(Step::StartTls) => {
+                    if !self.start_tls().await? {
+                        return Ok(None);
+                    }
+                }
                 Ok(Step::Closed) => return Ok(None),
                 Ok(_) => return Ok(None),
                 Err(violation) => {
@@ -239,7 +243,7 @@ impl<I: Io> Connection<I> {
         Error::blocked(blocked, stage)
     }
 
-    async fn start_tls(&mut self) -> Result<(), Error> {
+    async fn start_tls(&mut self) -> Result<bool, Error> {
         self.write(self.write_deadline()).await?;
         match &self.security {
             #[cfg(feature = "rustls")]
@@ -253,13 +257,15 @@ impl<I: Io> Connection<I> {
         }
     }
 
-    async fn shake_hands(&mut self) -> Result<(), Error> {
+    /// False if a shutdown came before it was done: a client that does not go on would be waited for, and until it does
+    /// there is no message to be lost and nobody to hear a 421.
+    async fn shake_hands(&mut self) -> Result<bool, Error> {
         let patience = self.server.config().timeouts.command;
         let until = Some(self.pump.io.age().saturating_add(patience));
-        let shaken = self.pump.handshake(until).await;
+        let Some(shaken) = unless(&self.shutdown, self.pump.handshake(until)).await else { return Ok(false) };
         shaken.map_err(|blocked| Error::blocked(blocked, Stage::Handshake))?;
         self.server.tls_established();
-        Ok(())
+        Ok(true)
     }
 
     pub(crate) fn write_deadline(&self) -> Option<Duration> {

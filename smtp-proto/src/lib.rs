@@ -18,6 +18,7 @@ pub mod line;
 pub mod link;
 pub mod param;
 pub mod proxy;
+pub mod received;
 pub mod reply;
 pub mod server;
 pub mod session;

@@ -56,6 +56,12 @@ impl<'a> Domain<'a> {
     /// # Errors
     /// [`Error::Domain`], [`Error::Control`] or [`Error::TooLong`].
     pub fn parse_lenient(text: &'a str) -> Result<Self, Error> {
+        // A literal may hold more than a name, whoever is lenient with it.
+        if text.starts_with('[')
+            && let Ok(literal) = Self::parse(text)
+        {
+            return Ok(literal);
+        }
         grammar::whole(text, Error::Domain, grammar::lenient_name).map(|text| Self(Cow::Borrowed(text)))
     }
 

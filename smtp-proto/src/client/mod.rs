@@ -133,11 +133,11 @@ impl Client {
     }
 
     /// Whether RSET has to come before the next MAIL: a transaction was begun that no message will end, since all RCPT
-    /// were refused, or DATA was, or a chunk was (RFC 2920, 3.1; RFC 3030, 2); or its last chunk may yet be.
+    /// were refused, or DATA was, or a chunk was (RFC 2920, 3.1; RFC 3030, 2), the last one too; or that may yet be.
     #[must_use]
     pub fn needs_reset(&self) -> bool {
         let left_open = self.state.open && self.flight.is_empty() && !self.in_body();
-        left_open || (!self.state.open && self.flight.contains(Stage::LastChunk))
+        left_open || self.flight.back() == Some(Stage::LastChunk)
     }
 
     /// Recipients accepted in the transaction whose replies came last.
@@ -238,8 +238,7 @@ impl Client {
             let last_words = code.as_u16() == 421 || self.in_body() || !reply.is_positive();
             return if last_words { Ok(()) } else { Err(Violation::Unsolicited) };
         };
-        let prdr = self.state.prdr;
-        if !state::answers(stage, code, prdr) {
+        if !self.state.admits(stage, code) {
             return Err(Violation::WrongCode { stage, code });
         }
         if self.state.ends(stage, code, self.config.protocol) {
@@ -251,7 +250,9 @@ impl Client {
             return Ok(());
         }
         let later_mail = self.flight.contains(Stage::Mail);
-        self.state.answered(stage, code, later_mail);
+        // In LMTP each recipient's answer settles its share, whatever it says.
+        let over = self.flight.is_empty() && self.config.protocol == Protocol::Smtp;
+        self.state.answered(stage, code, later_mail, over);
         match (stage, reply.is_positive()) {
             (Stage::Hello, true) => self.capabilities = Capabilities::parse(reply).into_owned(),
             (Stage::Data, _) if code.as_u16() == 354 => {
@@ -420,6 +421,10 @@ impl Client {
         if self.state.open {
             return Err(NotNow::TransactionOpen);
         }
+        // Which of two was answered 353 could not be told.
+        if params.prdr() != self.state.prdr_asked && self.flight.contains(Stage::Mail) {
+            return Err(NotNow::AwaitingReply);
+        }
         self.state.mail_sent(params.prdr());
         self.send(Stage::Mail, &Command::Mail(Mail::borrowed(from, params)), output);
         Ok(())
@@ -529,6 +534,8 @@ impl Client {
         stuffer.finish(output).map_err(|_| NotNow::Unsendable)?;
         self.phase = Phase::Commands;
         self.state.open = false;
+        // A part of a server's last words may have set it.
+        self.deadline.clear();
         self.flight.push(Stage::EndOfData, 0);
         Ok(())
     }

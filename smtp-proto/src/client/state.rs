@@ -17,35 +17,41 @@ pub(super) struct State {
     /// Sent: MAIL went out, and neither the end of its message nor RSET did. A refused MAIL takes it back.
     pub(super) open: bool,
     /// Sent: MAIL asked for PRDR.
-    prdr_asked: bool,
+    pub(super) prdr_asked: bool,
     /// Answered: the transaction whose replies are coming asked for it.
     pub(super) prdr: bool,
+    /// Answered: the server accepted MAIL, and neither a RSET nor the end of the message.
+    held: bool,
     /// Answered: recipients accepted since MAIL was.
     pub(super) accepted: u32,
     /// Answered: replies to the end of data that are still to come, once the first of several came.
     left: u32,
 }
 
-/// Whether `code` can answer `stage` at all.
-pub(super) const fn answers(stage: Stage, code: Code, prdr: bool) -> bool {
-    match code.class() {
-        Class::Transient | Class::Permanent => true,
-        Class::Completed => match stage {
-            Stage::Data => false,
-            Stage::Greeting => code.as_u16() == 220,
-            Stage::Auth => code.as_u16() == 235,
-            _ => true,
-        },
-        Class::Intermediate => match stage {
-            Stage::Data => code.as_u16() == 354,
-            Stage::Auth => code.as_u16() == 334,
-            Stage::EndOfData | Stage::LastChunk => prdr && code.as_u16() == 353,
-            _ => false,
-        },
-    }
-}
-
 impl State {
+    /// Whether `code` can answer `stage` at all.
+    pub(super) const fn admits(&self, stage: Stage, code: Code) -> bool {
+        match code.class() {
+            // RFC 5321, 4.1.1.5: a transaction that RSET didn't end would get the next message, too.
+            Class::Transient | Class::Permanent if matches!(stage, Stage::Rset) => {
+                !self.held || matches!(code.as_u16(), 421 | 521)
+            }
+            Class::Transient | Class::Permanent => true,
+            Class::Completed => match stage {
+                Stage::Data => false,
+                Stage::Greeting => code.as_u16() == 220,
+                Stage::Auth => code.as_u16() == 235,
+                _ => true,
+            },
+            Class::Intermediate => match stage {
+                Stage::Data => code.as_u16() == 354,
+                Stage::Auth => code.as_u16() == 334,
+                Stage::EndOfData | Stage::LastChunk => self.prdr && code.as_u16() == 353,
+                _ => false,
+            },
+        }
+    }
+
     /// TLS is on: all that was said before is forgotten (RFC 3207, 4.2).
     pub(super) const fn tls_established(&mut self) {
         *self = Self { tls: true, ..EMPTY };
@@ -71,22 +77,29 @@ impl State {
         self.left == 0
     }
 
-    /// A reply came; `later_mail` says whether a MAIL of a later transaction is in flight already.
-    pub(super) const fn answered(&mut self, stage: Stage, code: Code, later_mail: bool) {
+    /// A reply came; `later_mail` says whether a MAIL of a later transaction is in flight already, `nothing_later`
+    /// whether the flight is over.
+    pub(super) const fn answered(&mut self, stage: Stage, code: Code, later_mail: bool, nothing_later: bool) {
         let accepted = matches!(code.class(), Class::Completed);
         match stage {
             Stage::Hello if accepted => {
                 self.greeted = true;
                 self.open = false;
+                self.held = false;
             }
             Stage::Mail => {
                 self.accepted = 0;
                 self.prdr = self.prdr_asked;
+                self.held |= accepted;
                 if !accepted && !later_mail {
                     self.open = false;
                 }
             }
             Stage::Rcpt if accepted => self.accepted += 1,
+            // A refused last chunk leaves the transaction open (RFC 3030, 2): only RSET is sure to end it.
+            Stage::Rset | Stage::LastChunk if accepted => self.held = false,
+            Stage::LastChunk if nothing_later => self.open = true,
+            Stage::EndOfData => self.held = false,
             Stage::Auth => {
                 self.challenged = code.as_u16() == 334;
                 self.authenticated = accepted;
@@ -105,6 +118,7 @@ const EMPTY: State = State {
     open: false,
     prdr_asked: false,
     prdr: false,
+    held: false,
     accepted: 0,
     left: 0,
 };

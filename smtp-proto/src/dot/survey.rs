@@ -38,8 +38,15 @@ pub struct Surveyor {
     /// A CR came last, and isn't counted yet.
     waits: bool,
     in_header: bool,
-    /// The line of the header in hand has no octet yet.
-    header_line_empty: bool,
+    header_line: HeaderLine,
+}
+
+/// What the line of the header in hand has so far: a lone CR may yet be half of the CRLF that makes it an empty one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HeaderLine {
+    Empty,
+    Cr,
+    Text,
 }
 
 impl Default for Surveyor {
@@ -53,7 +60,14 @@ impl Surveyor {
     #[must_use]
     pub const fn new() -> Self {
         let found = Survey { flaws: Flaws::NONE, header_eight_bit: false, size: 0 };
-        Self { found, context: CRLF, column: 0, waits: false, in_header: true, header_line_empty: true }
+        Self {
+            found,
+            context: CRLF,
+            column: 0,
+            waits: false,
+            in_header: true,
+            header_line: HeaderLine::Empty,
+        }
     }
 
     /// The next octets of the message.
@@ -125,13 +139,20 @@ impl Surveyor {
                 None => (rest, false),
             };
             rest = &rest[(line.len() + usize::from(ended))..];
-            self.header_line_empty &= matches!(line, [] | [CR]);
+            self.header_line = match (self.header_line, line) {
+                (so_far, []) => so_far,
+                (HeaderLine::Empty, [CR]) => HeaderLine::Cr,
+                _ => HeaderLine::Text,
+            };
             self.found.header_eight_bit |= !line.is_ascii();
-            if ended && self.header_line_empty {
+            if !ended {
+                return;
+            }
+            if self.header_line != HeaderLine::Text {
                 self.in_header = false;
                 return;
             }
-            self.header_line_empty |= ended;
+            self.header_line = HeaderLine::Empty;
         }
     }
 }

@@ -141,7 +141,7 @@ impl<'a> Capabilities<'a> {
     pub fn other_mechanisms(&self) -> impl Iterator<Item = &str> {
         self.words(Extension::Auth)
             .into_iter()
-            .flat_map(|words| words.split(' '))
+            .flat_map(|words| words.split([' ', '\t']))
             .filter(|name| !name.is_empty() && Mechanism::from_name(name.as_bytes()).is_none())
     }
 

@@ -130,6 +130,7 @@ mod tests {
             (b"250 a\rb\r\n", Err(Malformed::BareLineEnd), Ok(Some(9))),
             (b"250 a\r\r\n", Err(Malformed::BareLineEnd), Ok(Some(8))),
             (b"250-a\r\n550 b\r\n", Err(Malformed::MixedCodes), Ok(Some(14))),
+            (b"250\rfoo\r\n", Err(Malformed::NotAReply), Err(Malformed::NotAReply)),
             (b"SSH-2.0\n", Err(Malformed::NotAReply), Err(Malformed::NotAReply)),
             (b"\r\n", Err(Malformed::NotAReply), Err(Malformed::NotAReply)),
             (b"150 a\r\n", Err(Malformed::NotAReply), Err(Malformed::NotAReply)),

@@ -56,7 +56,8 @@ pub(super) fn reply(input: &[u8], lenient: bool) -> Result<Code, Malformed> {
     }
 }
 
-/// Reply-code [ SP / "-" ], with the line's end behind the code if neither is there
+/// Reply-code [ SP / "-" ], with the line's end behind the code if neither is there. A CR that is no line's end has no
+/// place there: it would be neither text nor looked at when the line is passed on.
 #[inline]
 pub(super) fn head(input: &[u8]) -> Parsed<'_, Head> {
     let (rest, code) =
@@ -64,7 +65,7 @@ pub(super) fn head(input: &[u8]) -> Parsed<'_, Head> {
     match rest {
         [b' ', rest @ ..] => Ok((rest, Head { code, more: false })),
         [b'-', rest @ ..] => Ok((rest, Head { code, more: true })),
-        [b'\r' | b'\n', ..] => Ok((rest, Head { code, more: false })),
+        [b'\n', ..] | [b'\r', b'\n', ..] => Ok((rest, Head { code, more: false })),
         _ => Err(Err::Error(Fault(Malformed::NotAReply))),
     }
 }

@@ -108,8 +108,8 @@ pub enum Event<'b> {
     },
 }
 
-/// Why the machine refuses a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why the machine refuses a message. Where there are several reasons, the reply tells of the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Refusal {
     /// Longer than SIZE allows.

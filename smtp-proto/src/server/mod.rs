@@ -350,9 +350,11 @@ impl Server {
         }
         if let Err(refusal) = permitted {
             return match command {
-                // Refused recipients are no errors (RFC 5321, 4.5.3.1.8 has them in the hundreds), nor is the DATA that a
-                // pipelining client sends before it knows that MAIL or every RCPT was refused (RFC 2920, 3.1).
-                Command::Rcpt(_) | Command::Data => Ok(self.answered(line.len, &refusal, output)),
+                // Refused recipients are no errors (RFC 5321, 4.5.3.1.8 has them in the hundreds), nor is the DATA that
+                // was sent along before they were known to be refused (RFC 2920, 3.1).
+                Command::Rcpt(_) | Command::Data if self.state.hello.is_some() => {
+                    Ok(self.answered(line.len, &refusal, output))
+                }
                 _ => self.reject(line.len, &refusal, output),
             };
         }
@@ -452,7 +454,8 @@ impl Server {
             Owed::Rcpt if accepted => self.state.rcpt_accepted(),
             Owed::StartTls if accepted => self.phase = Phase::StartTls,
             Owed::Auth if accepted => self.state.authenticated = true,
-            Owed::Rset if accepted => self.state.transaction_over(),
+            // Whatever it is answered: a client that gave its recipients up must not reach them with its next message.
+            Owed::Rset => self.state.transaction_over(),
             Owed::Xclient if accepted => {
                 self.state.new_session();
                 self.owed = Owed::Nothing;

@@ -257,18 +257,16 @@ impl Server {
         for _ in 1..replies {
             self.write(&reply, output);
         }
-        // RFC 3030, 4.2: chunks behind a refused one were under way already, which is no error.
-        let under_way = self.state.transaction.as_ref().is_some_and(|t| t.failed);
         if last {
             self.state.transaction_over();
         } else {
             self.chunk_refused();
         }
-        if under_way {
-            return Ok(self.answered(0, &reply, output));
+        // As DATA: chunks behind refused recipients, or behind a refused chunk, were sent before that was known.
+        match self.state.hello {
+            Some(_) => Ok(self.answered(0, &reply, output)),
+            None => self.reject(0, &reply, output),
         }
-        // No error, as with DATA: it may have been sent before it was known that nobody will have it.
-        Ok(self.answered(0, &reply, output))
     }
 
     /// RFC 3030, 2: what follows a refused chunk is discarded, until LAST or RSET.

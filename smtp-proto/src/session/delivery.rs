@@ -44,6 +44,8 @@ pub struct Delivery<'m> {
     accepted: usize,
     /// The reply that refused MAIL, which is everybody's.
     mail_refused: Option<Fate>,
+    /// RCPT was accepted though MAIL was refused: the server is out of step.
+    strays: bool,
     /// The end of the message was given out.
     ended: bool,
     unsendable: Option<Unsendable>,
@@ -60,7 +62,7 @@ enum Next {
     /// DATA's reply.
     Go,
     Body,
-    /// Nothing: replies are awaited.
+    /// Nothing: the end of the message, or all that was sent, is yet to be answered.
     Replies,
     Nothing,
 }
@@ -87,6 +89,7 @@ impl<'m> Delivery<'m> {
             answered: 0,
             accepted: 0,
             mail_refused: None,
+            strays: false,
             ended: false,
             unsendable: None,
             report: Report::new(envelope.to.len()),
@@ -141,10 +144,11 @@ impl<'m> Delivery<'m> {
         while client.can_send() {
             match self.next {
                 Next::Mail if client.needs_reset() => client.rset(output)?,
-                Next::Mail => {
-                    client.mail(&self.envelope.from, &self.params, output)?;
-                    self.next = Next::Rcpt(0);
-                }
+                Next::Mail => match client.mail(&self.envelope.from, &self.params, output) {
+                    Ok(()) => self.next = Next::Rcpt(0),
+                    Err(NotNow::AwaitingReply) => return Ok(()),
+                    Err(why) => return Err(why),
+                },
                 // Without pipelining the refusal is known by now, and nobody need be asked.
                 Next::Rcpt(_) if self.mail_refused.is_some() => self.next = Next::Replies,
                 Next::Rcpt(i) => match self.envelope.to.get(i) {
@@ -189,20 +193,22 @@ impl<'m> Delivery<'m> {
         loop {
             // A closed connection says so below.
             let _ = self.begin(client, output);
+            if self.next == Next::Replies && !self.ended && !client.is_waiting() {
+                self.settle(self.mail_refused.unwrap_or(Fate::NotSent(NotSent::Pending)));
+            }
             if self.next == Next::Nothing {
                 return Ok(Want::Done);
             }
-            // A server that speaks while it is sent the message says why it leaves, or refuses a chunk.
-            if self.next == Next::Body && input.is_empty() && self.takes_more(client) {
+            // What the server says meanwhile comes first: a refused chunk is the last one, and last words are the last.
+            let may_send = self.next == Next::Body && self.takes_more(client);
+            if may_send && input.is_empty() {
                 return Ok(Want::Body);
             }
             let step = client.poll(now, input).inspect_err(|violation| self.lost(violation.stage()))?;
             match step {
                 Step::Event(answer) => self.answered(&answer, client, output),
                 Step::Unsolicited(answer) => self.last_words(&answer),
-                Step::NeedInput(_) if self.next == Next::Body && self.takes_more(client) => {
-                    return Ok(Want::Body);
-                }
+                Step::NeedInput(_) | Step::Idle if may_send => return Ok(Want::Body),
                 Step::NeedInput(until) => return Ok(Want::Io(until)),
                 Step::Closed => self.lost(client.stage()),
                 Step::Idle | Step::StartTls => self.lost(Stage::Idle),
@@ -363,23 +369,27 @@ impl<'m> Delivery<'m> {
                     None => self.report.keep(stage, reply),
                 };
                 self.accepted += usize::from(fate == Fate::Accepted);
+                self.strays |= positive && self.mail_refused.is_some();
                 self.report.set(self.answered, fate);
                 self.answered += 1;
             }
             Stage::Data if reply.code().as_u16() == 354 && self.accepted > 0 => self.next = Next::Body,
+            // Recipients without a MAIL of ours: even an empty message would be one too many for them.
+            Stage::Data if reply.code().as_u16() == 354 && self.strays => {
+                client.abandon();
+                self.next = Next::Nothing;
+            }
             // RFC 2920, 3.1: a server may say 354 though nobody will have the message. Only the dot can follow.
             Stage::Data if reply.code().as_u16() == 354 => {
                 let _ = client.finish(output);
                 self.next = Next::Replies;
             }
             Stage::Chunk if positive => {}
+            // Whatever chunks are behind it will be answered too.
             Stage::Data | Stage::Chunk => {
                 let fate = self.report.keep(stage, reply);
-                self.settle(fate);
-                // Chunks behind the refused one are in flight: their replies are this message's, too.
-                if matches!(client.stage(), Stage::Chunk | Stage::LastChunk) {
-                    self.next = Next::Replies;
-                }
+                self.report.settle(fate);
+                self.next = Next::Replies;
             }
             Stage::EndOfData | Stage::LastChunk => self.message_answered(answer, client),
             // A RSET ahead of the MAIL.
@@ -391,10 +401,8 @@ impl<'m> Delivery<'m> {
             return self.settle(fate);
         }
         let nobody = self.accepted == 0 && self.answered == self.envelope.to.len();
-        let refused = self.mail_refused.is_some() && !matches!(self.next, Next::Rcpt(_) | Next::Data);
-        if !client.is_waiting() && matches!(self.next, Next::Replies | Next::Data) && (nobody || refused) {
-            let fate = self.mail_refused.unwrap_or(Fate::NotSent(NotSent::Pending));
-            self.settle(fate);
+        if self.next == Next::Body && (nobody || self.mail_refused.is_some()) {
+            self.next = Next::Replies;
         }
     }
 

@@ -7,48 +7,12 @@ mod pairs;
 mod tamper;
 mod vectors;
 
-use smtp_proto::auth::server::{Claim, Next, Offer, Secret};
-use smtp_proto::auth::{ChannelBinding, Credentials, Error, Mechanism, Mechanisms, client, server};
+use smtp_proto::auth::server::{Claim, Next, Secret};
+use smtp_proto::auth::{Credentials, Error, Mechanism, client, server};
 
-/// The one user that the servers of these tests know.
-const USER: &str = "tim";
-const PASSWORD: &str = "tanstaaftanstaaf";
-const TOKEN: &str = "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==";
-const CHANNEL: [u8; 32] = [7; 32];
-
-fn credentials(mechanism: Mechanism, proof: &str) -> Credentials {
-    match mechanism {
-        Mechanism::XOauth2 | Mechanism::OauthBearer => Credentials::token(USER, proof),
-        Mechanism::External => Credentials::external(""),
-        Mechanism::Anonymous => Credentials::anonymous("sirhc"),
-        _ => Credentials::password(USER, proof),
-    }
-}
-
-fn right(mechanism: Mechanism) -> &'static str {
-    match mechanism {
-        Mechanism::XOauth2 | Mechanism::OauthBearer => TOKEN,
-        _ => PASSWORD,
-    }
-}
-
-fn binding(mechanism: Mechanism) -> ChannelBinding<'static> {
-    if mechanism.binds() { ChannelBinding::Exporter(&CHANNEL) } else { ChannelBinding::None }
-}
-
-fn new_client(mechanism: Mechanism, credentials: &Credentials) -> client::Exchange {
-    client::Exchange::new(mechanism, credentials, binding(mechanism), &[1; 18]).expect("credentials fit")
-}
-
-fn new_server(mechanism: Mechanism) -> server::Exchange {
-    let offer = Offer {
-        mechanisms: Mechanisms::NONE.with(mechanism),
-        binding: binding(mechanism),
-        nonce: &[2; 18],
-        domain: "mx.example",
-    };
-    server::Exchange::new(mechanism, &offer).expect("an offer fits")
-}
+use crate::fuzz::sasl::{
+    CHANNEL, PASSWORD, TOKEN, USER, binding, credentials, new_client, new_server, right, supported,
+};
 
 /// How a whole AUTH command ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -121,9 +85,4 @@ fn honest(mechanism: Mechanism, credentials: &Credentials, initial: bool) -> End
         initial,
         |_, message| message,
     )
-}
-
-/// The mechanisms of this build.
-fn supported() -> impl Iterator<Item = Mechanism> {
-    Mechanism::ALL.iter().copied().filter(|mechanism| mechanism.is_supported())
 }

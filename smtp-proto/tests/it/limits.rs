@@ -222,7 +222,13 @@ fn a_message_keeps_to_a_least_rate() {
     }
     // 64 KiB in all do.
     served.feed(&b"0123456789012345678901234567890123456789\r\n".repeat(1560)).expect("a message");
-    assert_eq!(served.feed(b""), Ok(Some(served.now + 5 * MINUTE)));
+    let until = Some(served.now + 5 * MINUTE);
+    assert_eq!(served.feed(b""), Ok(until));
+    // And the count begins anew.
+    for _ in 0..60 {
+        served.now += Duration::from_secs(4);
+        assert_eq!(served.feed(b"a drop\r\n"), Ok(until), "drops put nothing off");
+    }
     let violation = served.server.timed_out(&mut served.output);
     assert_eq!(violation, Violation::TimedOut { stage: Stage::Body });
 }
@@ -239,6 +245,29 @@ fn a_client_that_is_fed_an_octet_at_a_time_gives_up_on_time() {
     }
     assert_eq!(client.timed_out(), Violation::TimedOut { stage: Stage::Greeting });
     assert!(client.is_closed());
+}
+
+#[test]
+fn each_reply_of_a_flight_has_its_own_time() {
+    let mut client = Client::new(client::Config::default().into());
+    let mut output = BytesMut::new();
+    let until = |client: &mut Client, now: Duration| match client.step(now, b"") {
+        Ok(client::Step::NeedInput(until)) => until,
+        other => panic!("{other:?}"),
+    };
+    let hear = |client: &mut Client, now: Duration, mut reply: &[u8]| {
+        let step = client.poll(now, &mut reply);
+        assert!(matches!(step, Ok(client::Step::Event(_))), "{step:?}");
+    };
+    hear(&mut client, NOW, b"220 hello\r\n");
+    client.ehlo(&Domain::parse("c.example.com").expect("a domain"), &mut output).expect("EHLO");
+    hear(&mut client, NOW, b"250-hello\r\n250 PIPELINING\r\n");
+    client.rset(&mut output).expect("RSET");
+    client.rset(&mut output).expect("another behind it");
+    assert_eq!(until(&mut client, MINUTE), Some(6 * MINUTE));
+    assert_eq!(until(&mut client, 5 * MINUTE), Some(6 * MINUTE));
+    hear(&mut client, 5 * MINUTE, b"250 ok\r\n");
+    assert_eq!(until(&mut client, 5 * MINUTE), Some(10 * MINUTE));
 }
 
 #[test]

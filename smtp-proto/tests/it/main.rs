@@ -5,13 +5,28 @@ mod smuggling;
 mod splits;
 mod starttls;
 mod transcripts;
+mod corpus;
 
 mod link;
 #[cfg(feature = "rustls")]
 mod tls;
 
+mod alloc;
 mod auth;
 mod capabilities;
 mod flows;
+mod logins;
+mod messages;
+mod overlap;
+mod pair;
+mod received;
+mod refusals;
 mod replies;
+mod sim;
+mod times;
+mod trips;
 mod values;
+
+/// The bodies of the fuzz targets: models that the property tests share, and what `corpus` replays.
+#[path = "../../../fuzz/src/lib.rs"]
+mod fuzz;

@@ -8,63 +8,7 @@ use smtp_proto::{
     status::{Class, Code, Enhanced},
 };
 
-// The naive reading, to compare with.
-
-type Model = (u16, Vec<(Option<String>, Vec<u8>)>);
-
-fn model(raw: &[u8]) -> Option<Model> {
-    let mut lines: Vec<Vec<u8>> = vec![vec![]];
-    let mut octets = raw.iter().copied().peekable();
-    while let Some(octet) = octets.next() {
-        match octet {
-            b'\r' if octets.next_if_eq(&b'\n').is_some() => lines.push(vec![]),
-            b'\r' | b'\n' => return None,
-            _ => lines.last_mut()?.push(octet),
-        }
-    }
-    if !lines.pop()?.is_empty() || lines.is_empty() {
-        return None;
-    }
-    let last = lines.len() - 1;
-    let mut code = None;
-    let mut found = vec![];
-    for (n, line) in lines.iter().enumerate() {
-        let digits = str::from_utf8(line.get(..3)?).ok()?;
-        if !digits.bytes().all(|b| b.is_ascii_digit()) || !"2345".contains(&digits[..1]) {
-            return None;
-        }
-        if *code.get_or_insert(digits) != digits || (line.get(3) == Some(&b'-')) != (n < last) {
-            return None;
-        }
-        if !matches!(line.get(3), None | Some(b' ' | b'-')) {
-            return None;
-        }
-        found.push(model_line(&digits[..1], line.get(4..).unwrap_or_default()));
-    }
-    Some((code?.parse().ok()?, found))
-}
-
-fn model_line(class: &str, text: &[u8]) -> (Option<String>, Vec<u8>) {
-    let word = text.split(|b| *b == b' ').next().unwrap_or_default();
-    let parts: Vec<_> = word.split(|b| *b == b'.').collect();
-    let is_number = |n: &[u8]| {
-        (1..=3).contains(&n.len()) && n.iter().all(u8::is_ascii_digit) && (n == b"0" || !n.starts_with(b"0"))
-    };
-    if parts.len() == 3
-        && parts[0] == class.as_bytes()
-        && class != "3"
-        && parts[1..].iter().all(|n| is_number(n))
-    {
-        let text = text.get(word.len() + 1..).unwrap_or_default();
-        return (Some(String::from_utf8_lossy(word).into_owned()), text.to_vec());
-    }
-    (None, text.to_vec())
-}
-
-fn seen(reply: &Reply<'_>) -> Model {
-    let lines = reply.lines().map(|line| (line.status.map(|s| s.to_string()), line.text.to_vec()));
-    (reply.code().as_u16(), lines.collect())
-}
+use crate::fuzz::replies::{check_cuts, check_framing, check_written, model, seen, written};
 
 // What replies are made of, good and bad.
 
@@ -143,24 +87,6 @@ fn text() -> impl Strategy<Value = String> {
     vec("(2\\.0\\.0 |5\\.1\\.1 |5\\.1\\.1)?[ -~\té€😀]{0,60}", 1..4).prop_map(|lines| lines.join("\n"))
 }
 
-/// Lines of output: each ends with CRLF, is short, and has nothing in it that could be taken for a line end.
-fn check_output(output: &[u8], utf8: bool) {
-    let text = output.strip_suffix(b"\r\n").expect("the output ends a line");
-    let text = String::from_utf8(text.to_vec()).expect("the output is UTF-8");
-    for line in text.split("\r\n") {
-        assert!(line.len() <= 510, "{} octets", line.len());
-        assert!(line.chars().all(|c| c == '\t' || !c.is_control()), "{line:?}");
-        assert!(utf8 || line.is_ascii(), "{line:?}");
-    }
-}
-
-fn written(reply: &Reply<'_>, utf8: bool) -> Vec<u8> {
-    let mut output = vec![];
-    reply.write(utf8, &mut output);
-    check_output(&output, utf8);
-    output
-}
-
 proptest! {
     #[test]
     fn reading_agrees_with_the_naive_reading(raw in prop_oneof![soup(), wire()]) {
@@ -169,48 +95,12 @@ proptest! {
 
     #[test]
     fn framing_and_reading_agree(raw in prop_oneof![soup(), wire()]) {
-        type Reads = fn(&[u8]) -> bool;
-        let readers: [(_, Reads); 2] = [
-            (Framing::new(), |raw| Reply::parse(raw).is_ok()),
-            (Framing::lenient(), |raw| Reply::parse_lenient(raw).is_ok()),
-        ];
-        for (mut framing, reads) in readers {
-            let framed = framing.next(&raw, usize::MAX, usize::MAX);
-            if let Ok(Some(n)) = framed {
-                prop_assert!(reads(&raw[..n]));
-            }
-            prop_assert_eq!(reads(&raw), framed == Ok(Some(raw.len())));
-        }
+        check_framing(&raw);
     }
 
     #[test]
     fn no_cut_matters(raw in prop_oneof![soup(), wire()], behind in soup(), line in 1..40_usize, total in 1..80_usize) {
-        for fresh in [Framing::new(), Framing::lenient()] {
-            let whole = fresh.clone().next(&raw, line, total);
-            for cut in 0..raw.len() {
-                let mut framing = fresh;
-                let first = framing.next(&raw[..cut], line, total);
-                if first == Ok(None) {
-                    prop_assert_eq!(framing.next(&raw, line, total), whole, "cut at {}", cut);
-                } else {
-                    prop_assert_eq!(first, whole, "cut at {}", cut);
-                }
-            }
-
-            let mut framing = fresh;
-            let bytewise = (0..=raw.len()).map(|n| framing.next(&raw[..n], line, total));
-            let (at, bytewise) = bytewise.enumerate().find(|(_, r)| *r != Ok(None)).unwrap_or((0, Ok(None)));
-            prop_assert_eq!(bytewise, whole);
-            if let Ok(Some(n)) = whole {
-                prop_assert_eq!(at, n, "known as soon as it is whole");
-                prop_assert!(n <= total);
-            }
-
-            if whole != Ok(None) {
-                let more = [&raw[..], &behind[..]].concat();
-                prop_assert_eq!(fresh.clone().next(&more, line, total), whole);
-            }
-        }
+        check_cuts(&raw, &behind, line, total);
     }
 
     #[test]
@@ -291,14 +181,7 @@ proptest! {
 
     #[test]
     fn what_is_read_leniently_is_written_well(raw in prop_oneof![soup(), wire()], utf8: bool) {
-        if let Ok(reply) = Reply::parse_lenient(&raw) {
-            let output = written(&reply, utf8);
-            prop_assert_eq!(Reply::parse(&output).map(|again| again.code()), Ok(reply.code()));
-            // A status of another class than the code's changes nothing, and 3yz takes none.
-            if let Some(status) = Enhanced::new(reply.class().digit(), 0, 0) {
-                prop_assert!(!reply.with_status(status).text().contains('\r'));
-            }
-        }
+        check_written(&raw, utf8);
     }
 }
 

@@ -4,6 +4,7 @@
 mod drive;
 pub(crate) mod script;
 pub(crate) mod serve;
+mod settings;
 
 use drive::{Answers, drive};
 use script::{Script, show};

@@ -68,11 +68,11 @@ fn client_of(config: ClientConfig, name: &'static str) -> Tls {
     Tls::client(Arc::new(config), ServerName::try_from(name).expect("a name")).expect("a client")
 }
 
-fn client() -> Tls {
+pub(crate) fn client() -> Tls {
     client_of(client_config(BOTH, &OURS), "localhost")
 }
 
-fn server() -> Tls {
+pub(crate) fn server() -> Tls {
     Tls::server(Arc::new(server_config())).expect("a server")
 }
 

@@ -3,16 +3,14 @@
 use core::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use smtp_proto::address::Domain;
-use smtp_proto::auth::{Base64, Mechanism, Mechanisms};
-use smtp_proto::dot::LineEnds;
+use smtp_proto::auth::Base64;
 use smtp_proto::error::Violation;
-use smtp_proto::extension::Capabilities;
 use smtp_proto::param::Params;
 use smtp_proto::reply::{Framing, Reply};
-use smtp_proto::server::{Config, Event, Server, Step};
+use smtp_proto::server::{Event, Server, Step};
 
 use super::script::{Line, Said, Script};
+use super::settings::{config, is_list, listed};
 
 /// What came of a session.
 #[derive(Clone, Debug, Default)]
@@ -117,56 +115,6 @@ impl Cut {
             }
         }
     }
-}
-
-pub(crate) fn config(script: &Script) -> Config {
-    let domain = script.values("domain").next().unwrap_or("mx.example.org").to_owned();
-    let mut config = Config::new(Domain::parse(&domain).expect("a domain").into_owned());
-    config.capabilities = Capabilities::new();
-    for offer in script.values("offer") {
-        config.capabilities = config.capabilities.with_keyword(offer).expect("a keyword");
-    }
-    if script.values("offer").next().is_none() {
-        let first = script.replies().into_iter().find(|said| is_list(said));
-        config.capabilities = first.map_or_else(Capabilities::new, |said| listed(said));
-    }
-    for names in script.values("mechanisms") {
-        let known = names.split(' ').filter_map(|name| Mechanism::from_name(name.as_bytes()));
-        config = config.with_auth(known.collect::<Mechanisms>());
-    }
-    if script.has("lmtp") {
-        config = config.lmtp();
-    }
-    config.require_tls = script.has("require tls");
-    config.require_auth = script.has("require auth");
-    config.auth_in_clear = script.has("auth in clear");
-    config.strict_hello = script.has("strict hello");
-    config.policy.line_ends = match script.values("bare").next() {
-        Some("normalise") => LineEnds::Normalise,
-        Some("keep") => LineEnds::Keep,
-        _ => LineEnds::Reject,
-    };
-    config.policy.undeclared_8bit = !script.has("refuse 8bit");
-    config.policy.long_lines = !script.has("refuse long lines");
-    let limits = &mut config.limits;
-    let small = |name| script.number(name).map(|number| u16::try_from(number).expect("a small number"));
-    limits.errors = small("errors").unwrap_or(limits.errors);
-    limits.auth_failures = small("auth failures").unwrap_or(limits.auth_failures);
-    limits.line = small("line").map_or(limits.line, usize::from);
-    limits.auth_line = small("auth line").map_or(limits.auth_line, usize::from);
-    limits.recipients = small("recipients").map_or(limits.recipients, u32::from);
-    limits.drain = script.number("drain").unwrap_or(limits.drain);
-    config
-}
-
-/// Whether it is a list of capabilities.
-fn is_list(said: &Said) -> bool {
-    let reply = said.reply();
-    reply.code().as_u16() == 250 && reply.lines().count() > 1
-}
-
-fn listed(said: &Said) -> Capabilities<'static> {
-    Capabilities::parse(&said.reply()).into_owned()
 }
 
 struct Run<'s> {
@@ -441,16 +389,14 @@ pub(crate) fn compare(script: &Script, session: &Session) -> Result<(), String> 
         return Err(format!("more was said: {}", output.escape_ascii()));
     }
     for (range, wanted) in script.expected() {
-        let told: Vec<String> = session.told_in(&range).map(|event| event.to_string()).collect();
+        let told: Vec<String> = session.told_in(&range).map(ToString::to_string).collect();
         if told != wanted {
             let at = script.client_octets()[range].escape_ascii().to_string();
             return Err(format!("behind {at}\n  told   {told:?}\n  wanted {wanted:?}"));
         }
     }
-    let end = script.values("ends").next().unwrap_or(match last_code(script) {
-        Some(221 | 421) => "Closed",
-        _ => "Open",
-    });
+    let usual = if let Some(221 | 421) = last_code(script) { "Closed" } else { "Open" };
+    let end = script.values("ends").next().unwrap_or(usual);
     let ended = match &session.end {
         End::Violation(violation) => violation.clone(),
         end => format!("{end:?}"),

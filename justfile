@@ -1,0 +1,113 @@
+# Everything that CI does, and what is too long for it. `just` lists the recipes; `.ci/run` calls them on a new machine.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+# Where the SMTP software that the interop tests talk to is installed.
+peers := env("SMTP_INTEROP", justfile_directory() / "interop/run")
+# How long `fuzz` works on each target, in seconds.
+fuzz_time := env("FUZZ_TIME", "3600")
+
+# List the recipes
+default:
+    @just --list
+
+# What a change must pass, short of interop and fuzzing
+check: fmt typos lint docs no-std sans-io test
+
+# Formatting, of the packages outside of the workspace too
+fmt:
+    cargo fmt --all --check
+    for package in {fuzz,benches}; do \
+        [ ! -e $package ] || cargo fmt --manifest-path $package/Cargo.toml --check; \
+    done
+
+# Spelling
+typos:
+    typos
+
+# Clippy over all targets: with everything on, then as the core is built most often
+lint:
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+    cargo clippy -p smtp-proto --lib --no-default-features -- -D warnings
+    cargo clippy -p smtp-proto --lib --no-default-features --features scram -- -D warnings
+    cargo clippy -p smtp-proto --all-targets -- -D warnings
+    cargo clippy -p smtp-proto --all-targets --features rustls -- -D warnings
+
+# The documentation, with no broken link in it
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked
+
+# All tests that need nothing but cargo
+test:
+    cargo test --workspace
+
+# The core without std: it builds, and none of what it is built on has its own `std` on
+no-std:
+    cargo build -p smtp-proto --no-default-features
+    features=$(cargo tree -p smtp-proto --no-default-features --edges normal,features --prefix none); \
+    ! grep -F 'feature "std"' <<<"$features"
+
+# The core can name no socket, clock or thread: each path that its clippy.toml forbids is put into it and must be found
+sans-io:
+    .ci/sans-io
+
+# Licences, doubled crates and sources of everything that is built on
+deny:
+    cargo deny check licenses bans sources
+
+# Real SMTP software, both ways; what is missing of it is installed first, which takes root
+interop:
+    interop/install.sh {{ quote(peers) }}
+    just interop-test
+
+# The same, with the software in place. The word for word `cargo test --workspace -- --ignored`.
+interop-test:
+    SMTP_INTEROP={{ quote(peers) }} cargo test --workspace -- --ignored
+
+# Every fuzz target for 20 seconds
+fuzz-smoke: (fuzz-each "20")
+
+# Every fuzz target for FUZZ_TIME seconds, an hour if that is not set
+fuzz: (fuzz-each fuzz_time)
+
+# libFuzzer needs flags that a stable compiler keeps to itself, hence RUSTC_BOOTSTRAP. What a run finds goes to target/, so that the
+# committed corpus, which it starts from, changes only by hand. No sanitizer: there is no `unsafe` for one to watch.
+[private]
+fuzz-each seconds:
+    targets=$(cargo fuzz list); \
+    [ -n "$targets" ]; \
+    for target in $targets; do \
+        echo "fuzz $target"; \
+        found=$PWD/target/fuzz/$target seeds=$PWD/fuzz/corpus/$target; \
+        mkdir -p "$found" "$seeds"; \
+        RUSTC_BOOTSTRAP=1 cargo fuzz run -s none "$target" "$found" "$seeds" -- -dict="$PWD/fuzz/smtp.dict" \
+            -max_total_time={{ seconds }} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1; \
+    done
+
+# Lines that the tests reach: needs cargo-llvm-cov and llvm-19 (14 does not read what rustc 1.95 writes)
+coverage *args="--html":
+    CARGO_LLVM_COV_SETUP=no \
+    LLVM_COV=${LLVM_COV:-$(ls /usr/bin/llvm-cov-* /usr/bin/llvm-cov 2>/dev/null | sort -V | tail -n 1)} \
+    LLVM_PROFDATA=${LLVM_PROFDATA:-$(ls /usr/bin/llvm-profdata-* /usr/bin/llvm-profdata 2>/dev/null | sort -V | tail -n 1)} \
+    cargo llvm-cov --workspace --all-features {{ args }}
+
+# Changes the core in small ways and shows the changes that no test sees: needs cargo-mutants, and hours
+mutants *args:
+    cargo mutants -p smtp-proto --all-features {{ args }}
+
+# Every set of features of every crate: needs cargo-hack
+powerset:
+    cargo hack check --workspace --feature-powerset --no-dev-deps
+
+# The benchmarks
+bench *args:
+    cargo bench --manifest-path benches/Cargo.toml {{ args }}
+
+# The public names of a crate: needs cargo-public-api. Rustdoc's JSON is for nightly compilers only, hence RUSTC_BOOTSTRAP.
+public-api crate="smtp-proto":
+    RUSTC_BOOTSTRAP=1 cargo rustdoc --quiet --lib -p {{ crate }} --all-features -- -Z unstable-options --output-format json
+    cargo public-api --rustdoc-json target/doc/{{ replace(crate, "-", "_") }}.json
+
+# The crates as they would be published
+package:
+    cargo package --workspace --no-verify --allow-dirty --list

@@ -1,0 +1,62 @@
+//! What the tool says of itself.
+
+use clap::CommandFactory as _;
+use smtp_cli::args::Args;
+
+use crate::support::{code, err, out, run};
+
+#[test]
+fn help_shows_every_flag_at_work() {
+    for (command, flags) in [("serve", 10), ("send", 6)] {
+        let output = run([command, "--help"], "");
+        assert_eq!(code(&output), Some(0));
+        let help = out(&output);
+        let (options, examples) = help.split_once("Examples:").expect("examples");
+        let mut args = Args::command();
+        let command = args.find_subcommand_mut(command).expect("the command");
+        let longs: Vec<_> = command.get_arguments().filter_map(|arg| arg.get_long()).collect();
+        assert!(longs.len() > flags, "{longs:?}");
+        for long in longs {
+            let flag = format!("--{long}");
+            let shown = |text: &str| text.split([' ', '\n', ',']).any(|word| word == flag);
+            assert!(shown(options), "{flag} is not listed");
+            assert!(shown(examples), "{flag} has no example");
+        }
+    }
+}
+
+#[test]
+fn examples_are_taken_as_they_stand() {
+    use clap::Parser as _;
+
+    let mut seen = 0;
+    for command in ["serve", "send"] {
+        let help = out(&run([command, "--help"], "")).replace("\\\n", " ");
+        for line in help.lines().map(str::trim).filter(|line| line.starts_with("smtp ")) {
+            let words = line.split_whitespace().map(|word| if word == "''" { "" } else { word });
+            Args::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "{seen} examples");
+}
+
+#[test]
+fn a_wrong_command_line_is_64_and_shows_no_password() {
+    let cases: [&[&str]; 8] = [
+        &["fly"],
+        &["serve", "--nonsense"],
+        &["serve", "--user", "hidden"],
+        &["serve", "--user", "ann:"],
+        &["serve", "--implicit-tls", "127.0.0.1:0"],
+        &["send", "--server", "ann:hidden@mx", "--from", "", "--to", "ben@example.net", "-"],
+        &["send", "--server", "smtp://ann:hidden@mx:port", "--from", "", "--to", "ben@example.net", "-"],
+        &["send", "--server", "smtp://mx", "--from", "no address", "--to", "ben@example.net", "-"],
+    ];
+    for case in cases {
+        let output = run(case, "");
+        assert_eq!(code(&output), Some(64), "{case:?}");
+        let said = err(&output);
+        assert!(!said.is_empty() && !said.contains("hidden"), "{case:?}: {said}");
+    }
+}

@@ -1,0 +1,7 @@
+//! The tool as its users have it: a process, its sockets, its files and what it prints.
+
+mod crash;
+mod help;
+mod send;
+mod serve;
+mod support;
