@@ -361,7 +361,8 @@ impl Party for Run<'_> {
             }
             Ok(other) => panic!("{other:?} with nothing owed"),
             Err(violation) => {
-                assert!(said.is_empty());
+                let last_words = violation.reply().map(|reply| reply.code().as_u16());
+                assert_eq!(said, Vec::from_iter(last_words));
                 assert!(matches!(
                     self.server.step(NOW, input, &mut self.output),
                     Ok(Step::Closed | Step::Flush(_))

@@ -38,6 +38,7 @@ impl Post {
         self.books().letters.clone()
     }
 
+    #[cfg(feature = "rustls")]
     pub(crate) fn users(&self) -> Vec<String> {
         self.books().users.clone()
     }

@@ -14,8 +14,8 @@ pub(crate) fn a_message_arrives_as_it_was_sent<A: Adapter>() {
         let report = client.send(&envelope("ann@example.org", &["ben@example.net"]), HELLO).await;
         assert!(report.expect("a report").all_delivered());
         client.noop().await.expect("still there");
-        let vrfy = Command::Noop("again".try_into().expect("a text"));
-        assert_eq!(client.command(vrfy).await.expect("a reply").code().as_u16(), 250);
+        let noop = Command::Noop("again".try_into().expect("a text"));
+        assert_eq!(client.command(noop).await.expect("a reply").code().as_u16(), 250);
         client.quit().await;
     });
     let (from, to) = ("ann@example.org".to_owned(), vec!["ben@example.net".to_owned()]);
