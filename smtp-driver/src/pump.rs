@@ -105,9 +105,7 @@ impl<I: Io> Pump<I> {
         let _ = self.flush(until).await;
         let _ = self.io.shutdown_write().await;
     }
-}
 
-impl<I: Io> Pump<I> {
     /// Reads what the peer still sends, up to a point, and throws it away: a socket that is closed with octets unread
     /// is reset, and the peer may then never see what was written last.
     pub(crate) async fn linger(&mut self, until: Option<Duration>) {
