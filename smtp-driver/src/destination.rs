@@ -134,7 +134,7 @@ impl Destination {
         self
     }
 
-    /// Limits, timeouts and policies.
+    /// Limits, timeouts and policies, and the protocol: all that [`Config`] has.
     #[must_use]
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = Arc::new(config);
