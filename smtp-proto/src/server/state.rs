@@ -188,7 +188,8 @@ impl State {
         if config.require_tls && !self.tls && !always {
             return Err(say::TLS_FIRST);
         }
-        let before_auth = always || matches!(command, C::Auth { .. } | C::Helo(_) | C::Rset);
+        // XCLIENT is offered to whom it is believed from, and its LOGIN is a login.
+        let before_auth = always || matches!(command, C::Auth { .. } | C::Helo(_) | C::Rset | C::Xclient(_));
         if config.require_auth && !self.authenticated && !before_auth {
             return Err(say::AUTH_FIRST);
         }
