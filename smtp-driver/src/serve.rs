@@ -266,6 +266,11 @@ impl<I: Io> Connection<I> {
             }
             Event::Auth { mechanism, initial } => {
                 let initial = initial.map(|text| text.decode());
+                // Whoever lists mechanisms of their own pulls, and answers this by `challenge`.
+                let Some(mechanism) = mechanism.known() else {
+                    accept(server, out.output());
+                    return Ok(());
+                };
                 match begin(mechanism, exporter, server) {
                     Ok(mut begun) => {
                         let next = begun.start(initial.as_deref());
@@ -398,7 +403,7 @@ fn begin(
     let binding = exporter.map_or(ChannelBinding::None, |octets| ChannelBinding::Exporter(octets));
     let mechanisms = server.capabilities().mechanisms();
     let domain = server.config().domain.as_str();
-    Exchange::new(mechanism, &Offer { mechanisms, binding, nonce, domain })
+    Exchange::new(mechanism, &Offer::new(mechanisms, nonce).with_binding(binding).with_domain(domain))
 }
 
 /// Asks the handler whatever the exchange wants to know, until the client has to speak again or all is said.
