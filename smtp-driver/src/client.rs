@@ -444,8 +444,7 @@ impl<I: Io> Connection<I> {
         let mut call = Call::new(command);
         let called = self.drive(|client, now, input, output| call.poll(client, now, input, output)).await;
         if let Err(error) = called {
-            self.client.abandon();
-            return Err(error.with_last_words(&self.said));
+            return Err(self.failed(error));
         }
         self.out_of_step = false;
         call.into_reply().ok_or_else(|| NotNow::NothingOwed.into())

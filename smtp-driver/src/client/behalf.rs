@@ -3,10 +3,10 @@
 use smtp_proto::command::{Attributes, Command};
 use smtp_proto::error::NotNow;
 use smtp_proto::reply::Reply;
-use smtp_proto::session::Renew;
+use smtp_proto::session::{self, Renew};
 
 use super::Connection;
-use crate::{Error, Io};
+use crate::{Error, ErrorKind, Io};
 
 impl<I: Io> Connection<I> {
     /// XCLIENT (Postfix): has the server take us for the client that `attributes` tell of, and greets again, since a new
@@ -22,13 +22,7 @@ impl<I: Io> Connection<I> {
         let mut renew = Renew::new(attributes.as_borrowed(), options.name.as_borrowed());
         let renewed = self.drive(|client, now, input, output| renew.poll(client, now, input, output)).await;
         if let Err(error) = renewed {
-            // What was not said leaves the connection as it was.
-            if not_said(&error) {
-                self.out_of_step = false;
-            } else {
-                self.client.abandon();
-            }
-            return Err(error.with_last_words(&self.said));
+            return Err(self.failed(error));
         }
         self.out_of_step = false;
         renew.into_reply().ok_or_else(|| NotNow::NothingOwed.into())
@@ -40,17 +34,17 @@ impl<I: Io> Connection<I> {
     ///
     /// If XFORWARD was not offered, or the connection failed or is not usable. A refusal is no error: it is the reply.
     pub async fn xforward(&mut self, attributes: &Attributes<'_>) -> Result<Reply<'static>, Error> {
-        use smtp_proto::extension::Extension;
-
-        if !self.capabilities().has(Extension::Xforward) {
-            return Err(NotNow::NotOffered(Extension::Xforward).into());
-        }
         self.command(Command::Xforward(attributes.as_borrowed())).await
     }
-}
 
-fn not_said(error: &Error) -> bool {
-    use smtp_proto::session;
-
-    matches!(error.kind(), crate::ErrorKind::Session(session::Error::NotNow(NotNow::NotOffered(_))))
+    /// The end of the connection, unless nothing was said: what is not offered, the machine refuses to say.
+    pub(super) fn failed(&mut self, error: Error) -> Error {
+        let kind = error.kind();
+        if matches!(kind, ErrorKind::Session(session::Error::NotNow(NotNow::NotOffered(_)))) {
+            self.out_of_step = false;
+            return error;
+        }
+        self.client.abandon();
+        error.with_last_words(&self.said)
+    }
 }

@@ -151,6 +151,7 @@ macro_rules! conformance {
             lmtp_answers_for_each_recipient
             #[cfg(unix)] lmtp_over_a_unix_socket
             a_greeting_that_refuses_is_told
+            ehlo_goes_ahead_of_a_greeting_that_allows_it
             a_421_at_any_stage_ends_the_connection
             a_server_that_never_answers_times_out_at_that_stage
             a_server_that_hangs_up_within_a_message_did_not_take_it
