@@ -1,6 +1,8 @@
 //! Peers that say who the client is: PROXY headers, XCLIENT, XFORWARD; and those who only try to.
 
+#[cfg(feature = "rustls")]
 use std::io::{Read as _, Write as _};
+#[cfg(feature = "rustls")]
 use std::net::{Shutdown as Half, TcpListener, TcpStream};
 use std::sync::{Mutex, PoisonError};
 
