@@ -102,7 +102,7 @@ pub(crate) fn claimed(
     };
     let address: Option<IpAddr> = match attributes.get(Attribute::Addr) {
         None => {
-            let kept = so_far.map(|peer| SocketAddr::new(peer.ip(), port.unwrap_or(peer.port())));
+            let kept = so_far.map(|peer| SocketAddr::new(peer.ip(), port.unwrap_or_else(|| peer.port())));
             return Ok(kept);
         }
         Some(_) if !known(attributes, Attribute::Addr) => None,
