@@ -51,8 +51,8 @@ use std::os::unix::net::UnixStream;
 pub use listener::Listener;
 pub use reader::{Reader, stream};
 pub use smtp_driver::{
-    Destination, Error, ErrorKind, Handler, Message, OK, Peer, Service, Shutdown, Stream, client, proto,
-    serve, server,
+    Destination, Error, ErrorKind, Handler, Message, OK, Peer, Service, Shutdown, Stream, Trust, client,
+    ipnet, proto, serve, server,
 };
 pub use socket::Socket;
 

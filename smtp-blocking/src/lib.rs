@@ -55,7 +55,7 @@ pub use futures_lite::future::block_on;
 pub use listener::Listener;
 pub use reader::{Reader, stream};
 pub use smtp_driver::{
-    Destination, Error, ErrorKind, Handler, Message, OK, Peer, Service, Shutdown, Stream, proto,
+    Destination, Error, ErrorKind, Handler, Message, OK, Peer, Service, Shutdown, Stream, Trust, ipnet, proto,
 };
 pub use socket::Socket;
 

@@ -17,6 +17,8 @@ use smtp_proto::stage::Stage;
 use crate::pump::Pump;
 use crate::{Error, ErrorKind, Io, Message};
 
+mod behalf;
+
 /// How TLS comes onto a connection, and with whom it is spoken.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -40,6 +42,7 @@ pub struct Connection<I> {
     pump: Pump<I>,
     client: Client,
     transfer: Transfer,
+    options: Arc<Options>,
     /// The last reply's last octets.
     said: Vec<u8>,
     /// Something was begun and not ended.
@@ -91,6 +94,7 @@ impl<I: Io> Connection<I> {
             pump: Pump { io, link },
             client: Client::new(config),
             transfer: Transfer::default(),
+            options: Arc::clone(&options),
             said: Vec::new(),
             out_of_step: false,
             broken: None,
@@ -440,8 +444,7 @@ impl<I: Io> Connection<I> {
         let mut call = Call::new(command);
         let called = self.drive(|client, now, input, output| call.poll(client, now, input, output)).await;
         if let Err(error) = called {
-            self.client.abandon();
-            return Err(error.with_last_words(&self.said));
+            return Err(self.failed(error));
         }
         self.out_of_step = false;
         call.into_reply().ok_or_else(|| NotNow::NothingOwed.into())

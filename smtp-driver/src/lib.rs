@@ -16,6 +16,7 @@ mod message;
 mod pump;
 mod serve;
 mod shutdown;
+mod trust;
 
 pub use accept::accept_loop;
 pub use connect::connect_each;
@@ -23,7 +24,9 @@ pub use destination::Destination;
 pub use error::{Error, ErrorKind};
 pub use handler::{Handler, OK, Peer};
 pub use io::{Io, Listener};
+pub use ipnet;
 pub use message::{Message, Piece, Source, Stream};
 pub use serve::{Service, serve};
 pub use shutdown::{Shutdown, unless};
 pub use smtp_proto as proto;
+pub use trust::Trust;

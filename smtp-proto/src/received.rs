@@ -25,13 +25,17 @@
 //! # Ok::<(), smtp_proto::address::Error>(())
 //! ```
 
+mod hops;
+
 use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
 use core::net::IpAddr;
 
-use crate::address::{Domain, ForwardPath};
+use crate::address::{Domain, ForwardPath, ReversePath};
 use crate::stage::Protocol;
+
+pub use hops::Hops;
 
 /// How a message came: what its `with` clause says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,6 +159,24 @@ impl fmt::Display for Received<'_> {
             write!(f, "\r\n\ttls {cipher}")?;
         }
         write!(f, ";\r\n\t{}\r\n", self.at)
+    }
+}
+
+/// The field that the last server puts on top, ahead of `Received:`: the reverse-path of MAIL, which the message would
+/// otherwise lose (RFC 5321, 4.4). `Display` writes it with its CRLF.
+///
+/// ```
+/// use smtp_proto::{address::ReversePath, received::ReturnPath};
+///
+/// assert_eq!(ReturnPath(&ReversePath::Null).to_string(), "Return-Path: <>\r\n");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct ReturnPath<'a>(pub &'a ReversePath<'a>);
+
+/// `Return-path-line = "Return-Path:" FWS Reverse-path <CRLF>` (RFC 5321, 4.4)
+impl fmt::Display for ReturnPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Return-Path: {}\r\n", self.0)
     }
 }
 

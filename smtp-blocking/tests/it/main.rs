@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use conformance::{Adapter, Client, conformance};
 use smtp_blocking::client::SendError;
-use smtp_blocking::proto::command::Command;
+use smtp_blocking::proto::command::{Attributes, Command};
 use smtp_blocking::proto::reply::Reply;
 use smtp_blocking::proto::server::Config;
 use smtp_blocking::proto::session::{Content, Envelope, Report, Transfer};
@@ -137,6 +137,12 @@ impl Client for Connection {
     }
     async fn command(&mut self, command: Command<'_>) -> Result<Reply<'static>, Error> {
         self.command(command)
+    }
+    async fn xclient(&mut self, attributes: &Attributes<'_>) -> Result<Reply<'static>, Error> {
+        self.xclient(attributes)
+    }
+    async fn xforward(&mut self, attributes: &Attributes<'_>) -> Result<Reply<'static>, Error> {
+        self.xforward(attributes)
     }
     async fn noop(&mut self) -> Result<(), Error> {
         self.noop()

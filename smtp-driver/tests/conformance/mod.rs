@@ -10,6 +10,7 @@ mod script;
 #[cfg(feature = "rustls")]
 mod secure;
 mod serving;
+mod trusted;
 
 use std::future::Future;
 use std::io;
@@ -29,12 +30,13 @@ pub(crate) use serving::*;
 use smtp_driver::client::SendError;
 use smtp_driver::proto::address::Domain;
 use smtp_driver::proto::client;
-use smtp_driver::proto::command::Command;
+use smtp_driver::proto::command::{Attributes, Command};
 use smtp_driver::proto::reply::Reply;
 use smtp_driver::proto::server::Config;
 use smtp_driver::proto::session::{Envelope, Report, Transfer};
 use smtp_driver::server::{Security, Turn};
 use smtp_driver::{Destination, Error, Handler, Io, Message, Service, Shutdown};
+pub(crate) use trusted::*;
 
 use crate::suite::Runtime;
 
@@ -81,6 +83,12 @@ pub(crate) trait Client {
         reported: impl FnMut(Report),
     ) -> impl Future<Output = Result<(), Error>>;
     fn command(&mut self, command: Command<'_>) -> impl Future<Output = Result<Reply<'static>, Error>>;
+    fn xclient(&mut self, attributes: &Attributes<'_>)
+    -> impl Future<Output = Result<Reply<'static>, Error>>;
+    fn xforward(
+        &mut self,
+        attributes: &Attributes<'_>,
+    ) -> impl Future<Output = Result<Reply<'static>, Error>>;
     fn noop(&mut self) -> impl Future<Output = Result<(), Error>>;
     fn quit(self) -> impl Future<Output = ()>;
     fn set_transfer(&mut self, transfer: Transfer);
@@ -101,6 +109,12 @@ impl<I: Io> Client for smtp_driver::client::Connection<I> {
     }
     async fn command(&mut self, command: Command<'_>) -> Result<Reply<'static>, Error> {
         self.command(command).await
+    }
+    async fn xclient(&mut self, attributes: &Attributes<'_>) -> Result<Reply<'static>, Error> {
+        self.xclient(attributes).await
+    }
+    async fn xforward(&mut self, attributes: &Attributes<'_>) -> Result<Reply<'static>, Error> {
+        self.xforward(attributes).await
     }
     async fn noop(&mut self) -> Result<(), Error> {
         self.noop().await
@@ -137,6 +151,7 @@ macro_rules! conformance {
             lmtp_answers_for_each_recipient
             #[cfg(unix)] lmtp_over_a_unix_socket
             a_greeting_that_refuses_is_told
+            ehlo_goes_ahead_of_a_greeting_that_allows_it
             a_421_at_any_stage_ends_the_connection
             a_server_that_never_answers_times_out_at_that_stage
             a_server_that_hangs_up_within_a_message_did_not_take_it
@@ -149,6 +164,12 @@ macro_rules! conformance {
             a_forgotten_responder_answers_451
             a_handler_that_waits_holds_no_reply_back
             connections_over_the_limit_wait
+            a_proxy_header_tells_who_the_client_is
+            a_trusted_connection_without_a_header_is_closed
+            no_header_is_looked_for_from_others
+            xclient_is_believed_from_whom_it_is_offered_to
+            xclient_and_xforward_are_offered_to_nobody_else
+            #[cfg(feature = "rustls")] a_proxy_header_stands_ahead_of_tls
             #[cfg(feature = "rustls")] starttls_then_a_message
             #[cfg(feature = "rustls")] implicit_tls_then_a_message
             #[cfg(feature = "rustls")] five_mebibytes_arrive_through_tls

@@ -249,7 +249,11 @@ impl Client {
         let over = self.flight.is_empty() && self.config.protocol == Protocol::Smtp;
         self.state.answered(stage, code, later_mail, over);
         match (stage, reply.is_positive()) {
-            (Stage::Hello, true) => self.capabilities = Capabilities::parse(reply).into_owned(),
+            (Stage::Hello, true) if self.state.extended => {
+                self.capabilities = Capabilities::parse(reply).into_owned();
+            }
+            // Whatever lines its response has, HELO has no extensions (RFC 5321, 4.1.1.1).
+            (Stage::Hello, true) => self.capabilities = Capabilities::new(),
             (Stage::Data, _) if code.as_u16() == 354 => {
                 self.phase = Phase::Data(Stuffer::new(self.config.line_ends));
             }

@@ -11,6 +11,8 @@ use crate::status::{Class, Code};
 pub(super) struct State {
     pub(super) tls: bool,
     pub(super) greeted: bool,
+    /// Sent: the last greeting command was EHLO or LHLO, whose response lists capabilities.
+    pub(super) extended: bool,
     pub(super) authenticated: bool,
     /// Answered: a 334 waits for its response.
     pub(super) challenged: bool,
@@ -55,6 +57,10 @@ impl State {
     /// TLS is on: all that was said before is forgotten (RFC 3207, 4.2).
     pub(super) const fn tls_established(&mut self) {
         *self = Self { tls: true, ..EMPTY };
+    }
+
+    pub(super) const fn hello_sent(&mut self, extended: bool) {
+        self.extended = extended;
     }
 
     pub(super) const fn mail_sent(&mut self, prdr: bool) {
@@ -113,6 +119,7 @@ impl State {
 const EMPTY: State = State {
     tls: false,
     greeted: false,
+    extended: false,
     authenticated: false,
     challenged: false,
     open: false,

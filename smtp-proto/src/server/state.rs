@@ -5,7 +5,7 @@
 
 use super::answers as say;
 use super::config::Config;
-use crate::auth::Mechanisms;
+use crate::auth::{Mechanism, MechanismName, Mechanisms};
 use crate::command::{Command, Verb};
 use crate::dot::Surveyor;
 use crate::extension::{Capabilities, Extension, Extensions};
@@ -55,7 +55,8 @@ pub(super) fn offered(state: &State, config: &Config, capabilities: &Capabilitie
     if config.protocol == Protocol::Lmtp {
         offered = offered.with(Extension::Pipelining).with(Extension::EnhancedStatusCodes);
     }
-    if mechanisms(state, config, capabilities).is_empty() {
+    let own = !state.authenticated && capabilities.other_mechanisms().next().is_some();
+    if mechanisms(state, config, capabilities).is_empty() && !own {
         offered = offered.without(Extension::Auth);
     }
     offered
@@ -72,6 +73,20 @@ pub(super) fn mechanisms(state: &State, config: &Config, capabilities: &Capabili
     }
     // Without TLS there is no channel to bind to, whatever the configuration.
     all.iter().filter(|m| !m.binds() && (config.auth_in_clear || !m.is_cleartext())).collect()
+}
+
+/// Whether this mechanism may be used as things stand.
+fn usable(
+    mechanism: &MechanismName<'_>,
+    state: &State,
+    config: &Config,
+    capabilities: &Capabilities<'static>,
+) -> bool {
+    match mechanism.known() {
+        Some(known) => mechanisms(state, config, capabilities).contains(known),
+        // What they show to others is not known here: whoever lists them has to know.
+        None => capabilities.other_mechanisms().any(|own| own.eq_ignore_ascii_case(mechanism.as_str())),
+    }
 }
 
 impl State {
@@ -160,11 +175,10 @@ impl State {
                 }
                 self.listed(Extension::Auth)?;
                 self.outside_transaction()?;
-                let usable = mechanisms(self, config, capabilities);
-                let Some(mechanism) = mechanism.known().filter(|m| usable.contains(*m)) else {
+                if !usable(mechanism, self, config, capabilities) {
                     return Err(say::MECHANISM);
-                };
-                if initial.is_some() && mechanism == crate::auth::Mechanism::CramMd5 {
+                }
+                if initial.is_some() && mechanism.known() == Some(Mechanism::CramMd5) {
                     return Err(say::NO_INITIAL);
                 }
                 Ok(())
@@ -188,7 +202,8 @@ impl State {
         if config.require_tls && !self.tls && !always {
             return Err(say::TLS_FIRST);
         }
-        let before_auth = always || matches!(command, C::Auth { .. } | C::Helo(_) | C::Rset);
+        // XCLIENT is offered to whom it is believed from, and its LOGIN is a login.
+        let before_auth = always || matches!(command, C::Auth { .. } | C::Helo(_) | C::Rset | C::Xclient(_));
         if config.require_auth && !self.authenticated && !before_auth {
             return Err(say::AUTH_FIRST);
         }

@@ -13,6 +13,7 @@ use crate::stage::{Protocol, Stage};
 
 /// How the message's octets go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Transfer {
     /// DATA, unless the message is BINARYMIME. With PIPELINING it stands in the envelope's flight.
     #[default]

@@ -5,12 +5,14 @@
 //!
 //! - [`Open`]: greeting, EHLO or HELO, STARTTLS, EHLO again, AUTH
 //! - [`Delivery`]: MAIL, RCPT …, DATA or BDAT, the message; a [`Report`] with one [`Outcome`] per recipient
+//! - [`Renew`]: XCLIENT, and EHLO again
 //! - [`Call`]: NOOP, RSET, VRFY, QUIT and other commands with one reply
 
 mod call;
 mod delivery;
 mod envelope;
 mod open;
+mod renew;
 mod report;
 
 use core::time::Duration;
@@ -19,6 +21,7 @@ pub use call::Call;
 pub use delivery::{Delivery, Transfer};
 pub use envelope::{Content, Envelope, Recipient, Unsendable};
 pub use open::{Open, Options, StartTls};
+pub use renew::Renew;
 pub use report::{NotSent, Outcome, Report, Unknown};
 
 use crate::auth::{self, Mechanisms};
