@@ -12,6 +12,7 @@ mod delivery;
 mod envelope;
 mod open;
 mod report;
+mod verdict;
 
 use core::time::Duration;
 
@@ -20,6 +21,7 @@ pub use delivery::{Delivery, Transfer};
 pub use envelope::{Content, Envelope, Recipient, Unsendable};
 pub use open::{Open, Options, StartTls};
 pub use report::{NotSent, Outcome, Report, Unknown};
+pub use verdict::Verdict;
 
 use crate::auth::{self, Mechanisms};
 use crate::error::{NotNow, Violation};
