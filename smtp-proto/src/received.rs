@@ -30,8 +30,12 @@ use alloc::string::String;
 use core::fmt;
 use core::net::IpAddr;
 
-use crate::address::{Domain, ForwardPath};
+use crate::address::{Domain, ForwardPath, ReversePath};
 use crate::stage::Protocol;
+
+mod hops;
+
+pub use hops::Hops;
 
 /// How a message came: what its `with` clause says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,6 +159,24 @@ impl fmt::Display for Received<'_> {
             write!(f, "\r\n\ttls {cipher}")?;
         }
         write!(f, ";\r\n\t{}\r\n", self.at)
+    }
+}
+
+/// The `Return-Path:` field, which the server of the final delivery puts above all others (RFC 5321, 4.4); `Display`
+/// writes it with its CRLF.
+///
+/// ```
+/// use smtp_proto::address::ReversePath;
+/// use smtp_proto::received::ReturnPath;
+///
+/// assert_eq!(ReturnPath(&ReversePath::Null).to_string(), "Return-Path: <>\r\n");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct ReturnPath<'a>(pub &'a ReversePath<'a>);
+
+impl fmt::Display for ReturnPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Return-Path: {}\r\n", self.0)
     }
 }
 
