@@ -25,6 +25,8 @@
 //! # Ok::<(), smtp_proto::address::Error>(())
 //! ```
 
+mod hops;
+
 use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
@@ -32,8 +34,6 @@ use core::net::IpAddr;
 
 use crate::address::{Domain, ForwardPath, ReversePath};
 use crate::stage::Protocol;
-
-mod hops;
 
 pub use hops::Hops;
 
@@ -162,18 +162,18 @@ impl fmt::Display for Received<'_> {
     }
 }
 
-/// The `Return-Path:` field, which the server of the final delivery puts above all others (RFC 5321, 4.4); `Display`
-/// writes it with its CRLF.
+/// The field that the last server puts on top, ahead of `Received:`: the reverse-path of MAIL, which the message would
+/// otherwise lose (RFC 5321, 4.4). `Display` writes it with its CRLF.
 ///
 /// ```
-/// use smtp_proto::address::ReversePath;
-/// use smtp_proto::received::ReturnPath;
+/// use smtp_proto::{address::ReversePath, received::ReturnPath};
 ///
 /// assert_eq!(ReturnPath(&ReversePath::Null).to_string(), "Return-Path: <>\r\n");
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ReturnPath<'a>(pub &'a ReversePath<'a>);
 
+/// `Return-path-line = "Return-Path:" FWS Reverse-path <CRLF>` (RFC 5321, 4.4)
 impl fmt::Display for ReturnPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Return-Path: {}\r\n", self.0)

@@ -227,7 +227,6 @@ fn received_fields_are_counted_wherever_it_is_cut() {
         hops.add(b"Received: from x\r\n by y\r\n");
     }
     assert!(hops.is_loop() && Hops::MAX >= 100);
-    assert_eq!(Hops::REPLY.to_string(), "554 5.4.6 routing loop detected");
 }
 
 #[test]
