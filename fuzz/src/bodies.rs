@@ -82,6 +82,18 @@ fn mend(line: &[u8], ends: LineEnds, told: &mut Told) {
     }
 }
 
+/// A message before it is stuffed, or in chunks: its line ends seen to, and its flaws.
+pub fn mended(message: &[u8], ends: LineEnds) -> Told {
+    let mut told = Told::default();
+    for (line, ended) in true_lines(message) {
+        mend(line, ends, &mut told);
+        if ended {
+            told.content.extend(b"\r\n");
+        }
+    }
+    told
+}
+
 /// The model of what comes in.
 pub fn model_in(wire: &[u8], ends: LineEnds) -> Told {
     let mut told = Told::default();
@@ -102,14 +114,7 @@ pub fn model_in(wire: &[u8], ends: LineEnds) -> Told {
 
 /// The model of what goes out: `None` where it is refused.
 pub fn model_out(message: &[u8], ends: LineEnds) -> Option<Vec<u8>> {
-    let mut told = Told::default();
-    let lines = true_lines(message);
-    for (line, ended) in &lines {
-        mend(line, ends, &mut told);
-        if *ended {
-            told.content.extend(b"\r\n");
-        }
-    }
+    let told = mended(message, ends);
     let refused = match ends {
         LineEnds::Reject => Flaws::BARE_CR | Flaws::BARE_LF | Flaws::NUL,
         LineEnds::Normalise => Flaws::NUL,
@@ -276,13 +281,7 @@ pub fn check_survey(message: &[u8], cuts: &[usize]) {
     }
     assert_eq!(surveyor.finish(), found, "{cuts:?} {:?}", message.escape_ascii().to_string());
 
-    let mut told = Told::default();
-    for (line, ended) in true_lines(message) {
-        mend(line, LineEnds::Normalise, &mut told);
-        if ended {
-            told.content.extend(b"\r\n");
-        }
-    }
+    let mut told = mended(message, LineEnds::Normalise);
     if !told.content.is_empty() && !told.content.ends_with(b"\r\n") {
         told.content.extend(b"\r\n");
     }

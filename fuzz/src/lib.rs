@@ -8,6 +8,7 @@ pub mod bodies;
 pub mod client;
 pub mod operations;
 pub mod pair;
+pub mod proxy;
 pub mod replies;
 pub mod sasl;
 pub mod script;
@@ -18,7 +19,7 @@ pub mod values;
 pub type Body = fn(&[u8]);
 
 /// Every target, by its name, which is its corpus's too.
-pub const TARGETS: [(&str, Body); 13] = [
+pub const TARGETS: [(&str, Body); 14] = [
     ("command", values::command),
     ("address", values::address),
     ("param", values::param),
@@ -31,5 +32,6 @@ pub const TARGETS: [(&str, Body); 13] = [
     ("client_bytes", client::bytes),
     ("client_ops", operations::client),
     ("pair", pair::pair),
+    ("proxy", proxy::proxy),
     ("sasl", sasl::sasl),
 ];

@@ -148,7 +148,7 @@ It prints a line for each recipient, and ends with
 #[derive(Debug, ClapArgs)]
 #[command(after_help = SEND_EXAMPLES)]
 pub struct Send {
-    /// The server: smtp, smtps or lmtp://[user:password@]host[:port].
+    /// The server: `smtp`, `smtps` or `lmtp://[user:password@]host[:port]`.
     #[arg(long, value_name = "URL")]
     pub server: Private,
     /// What to do about STARTTLS.

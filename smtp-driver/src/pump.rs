@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use smtp_proto::link::{Lent, Link, Outlet};
 
 use crate::Io;
@@ -103,6 +104,20 @@ impl<I: Io> Pump<I> {
         self.link.close();
         let _ = self.flush(until).await;
         let _ = self.io.shutdown_write().await;
+    }
+
+    /// Reads what the peer still sends, up to a point, and throws it away: a socket that is closed with octets unread
+    /// is reset, and the peer may then never see what was written last.
+    pub(crate) async fn linger(&mut self, until: Option<Duration>) {
+        const ENOUGH: usize = 256 * 1024;
+        let (mut scratch, mut read) = (BytesMut::new(), 0);
+        while read < ENOUGH {
+            scratch.clear();
+            match self.io.read(&mut scratch, until).await {
+                Ok(n) if n > 0 => read += n,
+                _ => return,
+            }
+        }
     }
 }
 

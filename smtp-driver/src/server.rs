@@ -271,11 +271,16 @@ impl<I: Io> Connection<I> {
         self.ended = true;
         let until = Some(self.pump.io.age().saturating_add(GOODBYE));
         self.pump.close(until).await;
+        let until = Some(self.pump.io.age().saturating_add(LINGER));
+        self.pump.linger(until).await;
     }
 }
 
 /// How long the last words may take to leave.
 const GOODBYE: Duration = Duration::from_secs(10);
+
+/// How long a client has to hear them, if it goes on talking.
+const LINGER: Duration = Duration::from_millis(500);
 
 impl Responder<'_> {
     /// Gives the reply. To a message in LMTP or under PRDR it is the next recipient's; the responder's drop answers for

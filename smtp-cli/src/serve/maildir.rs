@@ -118,7 +118,7 @@ struct Block {
 }
 
 impl Draft {
-    /// Where [`append`](Self::append) may put more of the message. Call [`advance`](Self::advance) when something was.
+    /// Where more may be put of the message. Call [`advance`](Self::advance) when something was.
     pub const fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.gathered
     }

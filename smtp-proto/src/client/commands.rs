@@ -69,7 +69,7 @@ impl Client {
         Ok(())
     }
 
-    /// STARTTLS (RFC 3207). A 220 to it makes a later step [`Step::StartTls`].
+    /// STARTTLS (RFC 3207). A 220 to it makes a later step [`Step::StartTls`](super::Step::StartTls).
     ///
     /// # Errors
     ///

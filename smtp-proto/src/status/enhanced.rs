@@ -1,12 +1,7 @@
 use core::{fmt, num::NonZeroU32, str::FromStr};
 
-use nom::{
-    IResult, Parser,
-    branch::alt,
-    bytes::complete::{tag, take_while_m_n},
-    combinator::{map_opt, value},
-    sequence::preceded,
-};
+use nom::character::complete::char;
+use nom::{IResult, Parser};
 
 use super::{Class, Code, registry};
 
@@ -116,20 +111,32 @@ impl Enhanced {
 }
 
 /// status-code = class "." subject "." detail ; class = "2"/"4"/"5" (RFC 3463, 2)
+#[inline]
 fn status_code(input: &[u8]) -> IResult<&[u8], Enhanced, ()> {
-    let class = alt((value(2, tag(&b"2"[..])), value(4, tag(&b"4"[..])), value(5, tag(&b"5"[..]))));
-    let number = || preceded(tag(&b"."[..]), numeric_sub_code);
-    map_opt((class, number(), number()), |(class, subject, detail)| Enhanced::new(class, subject, detail))
-        .parse(input)
+    let (class, rest) = match input {
+        [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] => (*class - b'0', rest),
+        _ => return Err(nom::Err::Error(())),
+    };
+    let (rest, (subject, _, detail)) = (numeric_sub_code, char('.'), numeric_sub_code).parse(rest)?;
+    let status = Enhanced::new(class, subject, detail).ok_or(nom::Err::Error(()))?;
+    Ok((rest, status))
 }
 
 /// subject = 1*3digit ; detail = 1*3digit, without leading zeros (RFC 3463, 2)
+#[inline]
 fn numeric_sub_code(input: &[u8]) -> IResult<&[u8], u16, ()> {
-    map_opt(take_while_m_n(1, 3, |b: u8| b.is_ascii_digit()), |digits: &[u8]| match digits {
-        [b'0', _, ..] => None,
-        _ => Some(digits.iter().fold(0, |n, d| n * 10 + u16::from(d - b'0'))),
-    })
-    .parse(input)
+    let digit = |at: usize| input.get(at).map(|octet| octet.wrapping_sub(b'0')).filter(|digit| *digit <= 9);
+    let first = digit(0).ok_or(nom::Err::Error(()))?;
+    let mut number = u16::from(first);
+    let mut len = 1;
+    while let Some(next) = digit(len).filter(|_| len < 3) {
+        number = number * 10 + u16::from(next);
+        len += 1;
+    }
+    if first == 0 && len > 1 {
+        return Err(nom::Err::Error(()));
+    }
+    Ok((&input[len..], number))
 }
 
 impl fmt::Display for Enhanced {
