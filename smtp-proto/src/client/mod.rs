@@ -24,7 +24,7 @@ pub use event::{Answer, Step, Taken};
 
 use crate::dot::Stuffer;
 use crate::error::Violation;
-use crate::extension::{Capabilities, Extension};
+use crate::extension::Capabilities;
 use crate::limits::Deadline;
 use crate::link;
 use crate::reply::{self, Reply};
@@ -249,12 +249,7 @@ impl Client {
         let over = self.flight.is_empty() && self.config.protocol == Protocol::Smtp;
         self.state.answered(stage, code, later_mail, over);
         match (stage, reply.is_positive()) {
-            (Stage::Hello, true) => {
-                let offered = Capabilities::parse(reply).into_owned();
-                // RFC 8689, 2: it means nothing in the clear, where anybody may have written it.
-                let means_it = self.state.tls || !offered.has(Extension::RequireTls);
-                self.capabilities = if means_it { offered } else { offered.without(Extension::RequireTls) };
-            }
+            (Stage::Hello, true) => self.capabilities = Capabilities::parse(reply).into_owned(),
             (Stage::Data, _) if code.as_u16() == 354 => {
                 self.phase = Phase::Data(Stuffer::new(self.config.line_ends));
             }
@@ -263,6 +258,11 @@ impl Client {
             (Stage::Quit, _) => self.phase = Phase::Closed,
             (Stage::Xclient, true) => self.capabilities = Capabilities::new(),
             _ => {}
+        }
+        // RFC 8689, 2: it means nothing in the clear, where anybody may have written it.
+        if stage == Stage::Hello && !self.state.tls {
+            let offered = core::mem::take(&mut self.capabilities);
+            self.capabilities = offered.without(crate::extension::Extension::RequireTls);
         }
         Ok(())
     }
