@@ -145,8 +145,7 @@ fn replies_that_may_not_be_held_back() {
             _ => {}
         }
     }
-    let mut last = output;
-    assert_eq!(code(&String::from_utf8(last.split().to_vec()).expect("text")), "none", "QUIT was flushed");
+    assert!(output.is_empty(), "QUIT was flushed");
     assert_eq!(
         writes,
         ["220", "250", "250", "252", "502", "214", "250 250 250 500", "250 250 354", "250 221"]
