@@ -66,7 +66,7 @@ fn verdict(report: &Report) -> u8 {
 fn describe(outcome: &Outcome<'_>) -> String {
     match outcome {
         Outcome::Replied { reply, .. } if outcome.is_delivered() => reply.to_string(),
-        Outcome::Replied { stage, reply } => format!("{reply} (to {stage})"),
+        Outcome::Replied { stage, reply, .. } => format!("{reply} (to {stage})"),
         Outcome::NotSent(why) => format!("not sent: {why}"),
         Outcome::Unknown(why) => format!("not known: {why}; it may have been taken"),
         _ => String::from("not known"),

@@ -91,7 +91,7 @@ fn check(report: &Report, mail: &Mail) -> Result<(), Failure> {
     }
     for (outcome, to) in report.outcomes().zip(&mail.to) {
         let as_it_is = match &outcome {
-            Outcome::Replied { stage: Stage::Rcpt, reply } => !to.exists && reply.code().as_u16() == 550,
+            Outcome::Replied { stage: Stage::Rcpt, reply, .. } => !to.exists && reply.code().as_u16() == 550,
             outcome => to.exists && outcome.is_delivered(),
         };
         if !as_it_is {

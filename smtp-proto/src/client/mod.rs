@@ -263,6 +263,11 @@ impl Client {
             (Stage::Xclient, true) => self.capabilities = Capabilities::new(),
             _ => {}
         }
+        // RFC 8689, 2: it means nothing in the clear, where anybody may have written it.
+        if stage == Stage::Hello && !self.state.tls {
+            let offered = core::mem::take(&mut self.capabilities);
+            self.capabilities = offered.without(crate::extension::Extension::RequireTls);
+        }
         Ok(())
     }
 

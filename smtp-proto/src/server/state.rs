@@ -59,6 +59,13 @@ pub(super) fn offered(state: &State, config: &Config, capabilities: &Capabilitie
     if mechanisms(state, config, capabilities).is_empty() && !own {
         offered = offered.without(Extension::Auth);
     }
+    // RFC 6531, 3.1: without 8BITMIME nobody may offer SMTPUTF8; RFC 3030, 3: nor BINARYMIME without CHUNKING.
+    if !offered.contains(Extension::EightBitMime) {
+        offered = offered.without(Extension::SmtpUtf8);
+    }
+    if !offered.contains(Extension::Chunking) {
+        offered = offered.without(Extension::BinaryMime);
+    }
     offered
 }
 

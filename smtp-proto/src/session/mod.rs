@@ -14,6 +14,7 @@ mod envelope;
 mod open;
 mod renew;
 mod report;
+mod verdict;
 
 use core::time::Duration;
 
@@ -23,6 +24,7 @@ pub use envelope::{Content, Envelope, Recipient, Unsendable};
 pub use open::{Open, Options, StartTls};
 pub use renew::Renew;
 pub use report::{NotSent, Outcome, Report, Unknown};
+pub use verdict::Verdict;
 
 use crate::auth::{self, Mechanisms};
 use crate::error::{NotNow, Violation};

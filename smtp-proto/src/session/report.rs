@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::Unsendable;
+use super::{Unsendable, Verdict};
 use crate::reply::Reply;
 use crate::stage::Stage;
 
@@ -15,6 +15,8 @@ pub enum Outcome<'r> {
         stage: Stage,
         /// In these words.
         reply: Reply<'r>,
+        /// Whether it answers RCPT, and another recipient of the transaction was accepted before.
+        after_accepted: bool,
     },
     /// The message was not handed over: it may be sent again, here or elsewhere.
     NotSent(NotSent),
@@ -27,17 +29,14 @@ impl Outcome<'_> {
     /// Whether the server took the message over for this recipient.
     #[must_use]
     pub fn is_delivered(&self) -> bool {
-        matches!(self, Self::Replied { stage: Stage::EndOfData | Stage::LastChunk, reply } if reply.is_positive())
+        matches!(self, Self::Replied { stage: Stage::EndOfData | Stage::LastChunk, reply, .. } if reply.is_positive())
     }
 
-    /// Whether there is no point in sending it again as it is: a 5yz, or a server that lacks what it needs.
+    /// Whether there is no point in sending it again as it is: a 5yz that is about this recipient or this message, or a
+    /// server that lacks what it needs. See [`verdict`](Self::verdict).
     #[must_use]
-    pub const fn is_permanent(&self) -> bool {
-        match self {
-            Self::Replied { reply, .. } => reply.is_permanent(),
-            Self::NotSent(why) => matches!(why, NotSent::Unsendable(_)),
-            Self::Unknown(_) => false,
-        }
+    pub fn is_permanent(&self) -> bool {
+        self.verdict() == Verdict::Failed
     }
 }
 
@@ -45,7 +44,7 @@ impl Outcome<'_> {
 impl fmt::Display for Outcome<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Replied { stage, reply } => write!(f, "{stage} was answered {reply}"),
+            Self::Replied { stage, reply, .. } => write!(f, "{stage} was answered {reply}"),
             Self::NotSent(why) => why.fmt(f),
             Self::Unknown(why) => why.fmt(f),
         }
@@ -82,6 +81,8 @@ pub struct Report {
     /// Replies as they came, one behind the other; recipients share those that were for all of them.
     text: Vec<u8>,
     fates: Vec<Fate>,
+    /// A recipient of the transaction in hand was accepted.
+    accepted: bool,
     /// No recipient before this one waits for a reply of its own to the message.
     searched: usize,
 }
@@ -96,6 +97,7 @@ pub(super) enum Fate {
         stage: Stage,
         at: usize,
         len: usize,
+        after_accepted: bool,
     },
     NotSent(NotSent),
     Unknown,
@@ -103,7 +105,7 @@ pub(super) enum Fate {
 
 impl Report {
     pub(super) fn new(recipients: usize) -> Self {
-        Self { text: Vec::new(), fates: alloc::vec![Fate::Waiting; recipients], searched: 0 }
+        Self { text: Vec::new(), fates: alloc::vec![Fate::Waiting; recipients], accepted: false, searched: 0 }
     }
 
     /// One outcome per recipient.
@@ -120,10 +122,10 @@ impl Report {
     fn read(&self, fate: Fate) -> Outcome<'_> {
         match fate {
             Fate::Waiting | Fate::Accepted => Outcome::NotSent(NotSent::Pending),
-            Fate::Replied { stage, at, len } => {
+            Fate::Replied { stage, at, len, after_accepted } => {
                 let raw = &self.text[at..at + len];
                 match Reply::parse_lenient(raw) {
-                    Ok(reply) => Outcome::Replied { stage, reply },
+                    Ok(reply) => Outcome::Replied { stage, reply, after_accepted },
                     // Kept as written by `Reply::write`, which only writes what parses.
                     Err(_) => Outcome::NotSent(NotSent::Lost(stage)),
                 }
@@ -161,12 +163,14 @@ impl Report {
     pub(super) fn keep(&mut self, stage: Stage, reply: &Reply<'_>) -> Fate {
         let at = self.text.len();
         reply.write(true, &mut self.text);
-        Fate::Replied { stage, at, len: self.text.len() - at }
+        let after_accepted = stage == Stage::Rcpt && self.accepted;
+        Fate::Replied { stage, at, len: self.text.len() - at, after_accepted }
     }
 
     pub(super) fn set(&mut self, recipient: usize, fate: Fate) {
         if let Some(slot) = self.fates.get_mut(recipient) {
             *slot = fate;
+            self.accepted |= fate == Fate::Accepted;
         }
     }
 
@@ -177,6 +181,7 @@ impl Report {
                 *slot = fate;
             }
         }
+        self.accepted = false;
     }
 
     /// Settles the first recipient that was accepted and has no reply to the message yet (RFC 2033, 4.2).

@@ -1,5 +1,6 @@
 //! What smtp-proto promises, one module a promise.
 mod bodies;
+mod conformance;
 mod corpus;
 mod limits;
 mod smuggling;
@@ -22,6 +23,8 @@ mod pair;
 mod received;
 mod refusals;
 mod replies;
+mod rules;
+mod rules_values;
 mod sim;
 mod times;
 mod trips;

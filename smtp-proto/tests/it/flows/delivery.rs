@@ -74,7 +74,7 @@ fn outcomes() {
     );
     assert_eq!((report.len(), report.delivered(), report.all_delivered()), (2, 1, false));
     let outcomes: Vec<_> = report.outcomes().collect();
-    let Outcome::Replied { stage: Stage::Rcpt, reply } = &outcomes[0] else { panic!("{outcomes:?}") };
+    let Outcome::Replied { stage: Stage::Rcpt, reply, .. } = &outcomes[0] else { panic!("{outcomes:?}") };
     assert_eq!(reply.to_string(), "550 5.1.1 who?");
     assert!(outcomes[0].is_permanent() && !outcomes[0].is_delivered());
     assert!(outcomes[1].is_delivered());

@@ -1,0 +1,141 @@
+//! The table of what of the protocol is here: each item names the tests that show it, and these exist.
+//!
+//! `tests/conformance.txt` says how a row is written.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const TABLE: &str = include_str!("../conformance.txt");
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Whether this test exists, else why not.
+fn find(test: &str) -> Result<(), String> {
+    let (place, name) = test.split_once("::").ok_or("a test is PLACE::NAME")?;
+    match place {
+        "transcript" => match root().join(format!("smtp-proto/tests/transcripts/{name}.txt")).is_file() {
+            true => Ok(()),
+            false => Err("no such transcript".into()),
+        },
+        "it" => rust("smtp-proto/tests/it", name),
+        "unit" => rust("smtp-proto/src", name),
+        "driver" => rust("smtp-driver/tests/it", name),
+        "cli" => rust("smtp-cli/tests/it", name),
+        "tool" => rust("smtp-cli/src", name),
+        "interop" => rust("smtp-cli/tests/interop", name),
+        "suite" => suite("conformance", name).or_else(|_| suite("suite", name)),
+        _ => Err("no such place".into()),
+    }
+}
+
+/// `modules::name`, the modules being files, directories, or stand in the file of the one around them.
+fn rust(folder: &str, path: &str) -> Result<(), String> {
+    let mut modules: Vec<&str> = path.split("::").collect();
+    let name = modules.pop().ok_or("a test has a name")?;
+    let mut inline = Vec::new();
+    loop {
+        let stem = root().join(folder).join(modules.join("/"));
+        let files = [stem.with_extension("rs"), stem.join("mod.rs"), stem.join("lib.rs")];
+        if let Some(text) = files.iter().find_map(|file| fs::read_to_string(file).ok()) {
+            let around = inline.iter().all(|module| text.contains(&format!("mod {module} {{")));
+            return match around && is_test(&text, name) {
+                true => Ok(()),
+                false => Err(format!("no such test in {}", stem.display())),
+            };
+        }
+        inline.push(modules.pop().ok_or("no such module")?);
+    }
+}
+
+/// Whether the text has `fn name(` below `#[test]`, or in a block of proptest's, which adds that by itself.
+fn is_test(text: &str, name: &str) -> bool {
+    let lines: Vec<&str> = text.lines().collect();
+    let begins = format!("fn {name}(");
+    let mut places = (0..lines.len()).filter(|n| lines[*n].trim_start().starts_with(&begins));
+    places.any(|n| {
+        let mut above = lines[..n].iter().rev();
+        let block = above.clone().find(|line| **line == "}" || **line == "proptest! {");
+        let attributes = above.by_ref().map(|line| line.trim());
+        let mut attributes = attributes.take_while(|line| line.starts_with("#[") || line.starts_with("//"));
+        block == Some(&"proptest! {") || attributes.any(|line| line == "#[test]")
+    })
+}
+
+/// A test that every adapter runs: it stands in the list, and is written.
+fn suite(folder: &str, name: &str) -> Result<(), String> {
+    let folder = root().join("smtp-driver/tests").join(folder);
+    let list = fs::read_to_string(folder.join("mod.rs")).map_err(|error| error.to_string())?;
+    if !list.lines().any(|line| line.split_whitespace().next_back() == Some(name)) {
+        return Err("the adapters do not run it".into());
+    }
+    let written = fs::read_dir(&folder).map_err(|error| error.to_string())?.any(|file| {
+        let text = file.and_then(|file| fs::read_to_string(file.path())).unwrap_or_default();
+        text.contains(&format!("fn {name}<"))
+    });
+    if written { Ok(()) } else { Err("nobody wrote it".into()) }
+}
+
+#[test]
+fn every_item_has_a_test_that_shows_it() {
+    let (mut rows, mut tests, mut wrong, mut section) = (0, 0, Vec::new(), "");
+    let mut rules = [false; 35];
+    for (n, line) in TABLE.lines().enumerate() {
+        let mut complain = |why: &str| wrong.push(format!("conformance.txt:{}: {why}: {line}", n + 1));
+        if let Some(title) = line.strip_prefix("== ") {
+            section = title;
+            continue;
+        }
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let [item, source, named] = line.split('|').map(str::trim).collect::<Vec<_>>()[..] else {
+            complain("a row is: item | source | tests");
+            continue;
+        };
+        if item.is_empty() || source.is_empty() || section.is_empty() {
+            complain("the item, its source or its section is missing");
+        }
+        if section == "rules" {
+            let number = item.split(['.', ' ']).next().and_then(|number| number.parse::<usize>().ok());
+            match number.and_then(|number| rules.get_mut(number.wrapping_sub(1))) {
+                Some(rule) => *rule = true,
+                None => complain("a rule has a number from 1 to 35"),
+            }
+        }
+        if named.is_empty() {
+            complain("no test shows it");
+        }
+        for test in named.split_whitespace() {
+            tests += 1;
+            if let Err(why) = find(test) {
+                complain(&format!("{test}: {why}"));
+            }
+        }
+        rows += 1;
+    }
+    wrong.extend((1..).zip(rules).filter(|(_, seen)| !seen).map(|(n, _)| format!("rule {n} has no row")));
+    assert!(wrong.is_empty(), "{} faults in {rows} rows\n{}", wrong.len(), wrong.join("\n"));
+    assert!(rows > 150 && tests > rows, "{rows} rows, {tests} tests: the table was cut short");
+    println!("{rows} items, shown by {tests} tests");
+}
+
+/// The check itself can fail.
+#[test]
+fn what_does_not_exist_is_not_found() {
+    for test in [
+        "it::values::no_such_test",
+        "it::no_such_module::canonical_lines_are_written_back",
+        "it::values::parse",
+        "it::logins::no_such_module::starttls_then_auth",
+        "unit::status::no_such_test",
+        "suite::no_such_test",
+        "suite::service",
+        "transcript::no-such-transcript",
+        "nowhere::values::canonical_lines_are_written_back",
+        "values",
+    ] {
+        assert!(find(test).is_err(), "{test}");
+    }
+}
