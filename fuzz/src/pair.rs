@@ -169,6 +169,7 @@ impl<'i> Near<'i> {
                     let given = delivery.body(piece, last, &mut self.client, &mut self.output);
                     assert!(matches!(given, Ok(()) | Err(NotNow::Unsendable)), "{given:?}");
                 }
+                Ok(Want::Again) => delivery.again(false),
                 Ok(want) => panic!("{want:?} while delivering"),
                 Err(violation) => {
                     assert!(self.damaged() || violation.is_none(), "{violation:?}");

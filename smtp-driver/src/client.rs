@@ -14,6 +14,7 @@ use smtp_proto::reply::Reply;
 use smtp_proto::session::{Call, Delivery, Envelope, Open, Options, Report, Transfer, Want};
 use smtp_proto::stage::Stage;
 
+use crate::message::Untouched;
 use crate::pump::Pump;
 use crate::{Error, ErrorKind, Io, Message};
 
@@ -218,10 +219,18 @@ impl<I: Io> Connection<I> {
         envelope: &Envelope<'_>,
         mut message: impl Message,
     ) -> Result<Report, SendError> {
+        self.send_from(envelope, &mut Untouched::new(&mut message)).await
+    }
+
+    pub(crate) async fn send_from(
+        &mut self,
+        envelope: &Envelope<'_>,
+        message: &mut impl Message,
+    ) -> Result<Report, SendError> {
         let mut delivery = Delivery::new(envelope, &message.content(), self.transfer, &self.client);
         let sent = match self.enter() {
             Err(error) => Err(error),
-            Ok(()) => match self.transfer(&mut delivery, &mut message).await {
+            Ok(()) => match self.transfer(&mut delivery, message).await {
                 Ok(()) => self.settle(&mut delivery).await,
                 Err(error) => Err(error),
             },
@@ -255,7 +264,7 @@ impl<I: Io> Connection<I> {
                 let settled = self.settle(&mut ahead).await;
                 self.report_to(settled, ahead, &mut reported)?;
             }
-            let sent = self.transfer(&mut delivery, &mut message).await;
+            let sent = self.transfer(&mut delivery, &mut Untouched::new(&mut message)).await;
             if sent.is_err() {
                 self.report_to(sent, delivery, &mut reported)?;
             } else {
@@ -329,8 +338,13 @@ impl<I: Io> Connection<I> {
         while !delivery.is_ended() {
             let want =
                 self.drive(|client, now, input, output| delivery.poll(client, now, input, output)).await?;
-            if want != Want::Body {
-                break;
+            match want {
+                Want::Body => {}
+                Want::Again => {
+                    delivery.again(message.rewind());
+                    continue;
+                }
+                _ => break,
             }
             if let Some(broken) = self.broken {
                 // Nothing that settles the message was said.

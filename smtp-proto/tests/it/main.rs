@@ -22,6 +22,7 @@ mod pair;
 mod received;
 mod refusals;
 mod replies;
+mod session_limits;
 mod sim;
 mod times;
 mod trips;
