@@ -207,6 +207,45 @@ impl<I: Io> Connection<I> {
         !self.out_of_step && self.broken.is_none() && !self.client.is_closed()
     }
 
+    /// How many messages more this session has room for, where the server says (RFC 9422, MAILMAX).
+    #[must_use]
+    pub fn mails_left(&self) -> Option<u32> {
+        self.client.mails_left()
+    }
+
+    /// Looks at the transport without waiting, and says whether the connection is still good for a message: a server
+    /// that has closed, or has said 421 meanwhile, is seen.
+    pub async fn look(&mut self) -> bool {
+        while self.is_usable() {
+            let read = self.pump.read(Some(Duration::ZERO)).await;
+            match read {
+                // Octets of a reply that nobody has asked for, or none.
+                Err(blocked) if blocked.is_timeout() => return self.pump.link.input().is_empty(),
+                Ok(1..) => {}
+                Ok(0) | Err(_) => self.client.abandon(),
+            }
+            let (input, _) = self.pump.link.split();
+            if !input.is_empty() && self.client.poll(self.pump.io.age(), &mut &*input).is_err() {
+                self.client.abandon();
+            }
+        }
+        false
+    }
+
+    /// Gives back the memory of the buffers, before a wait that may be long.
+    pub(crate) fn release(&mut self) {
+        self.pump.link.release();
+    }
+
+    /// QUIT, and closes without waiting for what the server says to it.
+    pub(crate) async fn hang_up(mut self) {
+        if self.is_usable() && self.client.can_send() {
+            let _ = self.client.quit(self.pump.link.output());
+        }
+        let until = Some(self.pump.io.age().saturating_add(LAST_WORDS));
+        self.pump.close(until).await;
+    }
+
     /// Sends one message and waits for what becomes of it.
     ///
     /// That some or all recipients were refused is no error: the report says so.

@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod io;
+pub mod pool;
 pub mod server;
 
 mod accept;
@@ -16,6 +17,7 @@ mod message;
 mod pump;
 mod serve;
 mod shutdown;
+mod turns;
 
 pub use accept::accept_loop;
 pub use connect::connect_each;
@@ -24,6 +26,7 @@ pub use error::{Error, ErrorKind};
 pub use handler::{Handler, OK, Peer};
 pub use io::{Io, Listener};
 pub use message::{Message, Piece, Source, Stream};
+pub use pool::{Connector, Pool};
 pub use serve::{Service, serve};
 pub use shutdown::{Shutdown, unless};
 pub use smtp_proto as proto;
