@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod io;
+pub mod pool;
 pub mod server;
 
 mod accept;
@@ -17,6 +18,7 @@ mod pump;
 mod serve;
 mod shutdown;
 mod trust;
+mod turns;
 
 pub use accept::accept_loop;
 pub use connect::connect_each;
@@ -26,6 +28,7 @@ pub use handler::{Handler, OK, Peer};
 pub use io::{Io, Listener};
 pub use ipnet;
 pub use message::{Message, Piece, Source, Stream};
+pub use pool::{Connector, Pool};
 pub use serve::{Service, serve};
 pub use shutdown::{Shutdown, unless};
 pub use smtp_proto as proto;

@@ -99,6 +99,20 @@ impl Adapter for Blocking {
         smtp_blocking::stream(io::Cursor::new(octets).chain(End { fails }), Content::unknown())
     }
 
+    type Pool = smtp_blocking::Pool;
+
+    fn pool(to: &Destination, limits: smtp_blocking::PoolLimits) -> Self::Pool {
+        smtp_blocking::Pool::with_limits(to.clone(), limits)
+    }
+
+    async fn together(tasks: Vec<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>>) {
+        let threads: Vec<_> =
+            tasks.into_iter().map(|task| std::thread::spawn(|| smtp_blocking::block_on(task))).collect();
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
+    }
+
     fn pull(
         io: Self::Socket,
         config: Arc<Config>,
@@ -163,3 +177,21 @@ impl Client for Connection {
 
 tests!(Blocking);
 conformance!(Blocking);
+
+impl conformance::Pool for smtp_blocking::Pool {
+    async fn send(&self, envelope: &Envelope<'_>, message: impl Message) -> Result<Report, SendError> {
+        self.send(envelope, message)
+    }
+    async fn sweep(&self) {
+        self.sweep();
+    }
+    async fn close(&self) {
+        self.close();
+    }
+    fn idle(&self) -> usize {
+        self.idle()
+    }
+    fn waiting(&self) -> usize {
+        self.waiting()
+    }
+}

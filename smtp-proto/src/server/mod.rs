@@ -354,6 +354,9 @@ impl Server {
         if matches!(command, Command::StartTls) && input.len() > line.len {
             return Err(self.fail(Violation::BehindStartTls));
         }
+        if let Command::Rcpt(rcpt) = &command {
+            self.state.rcpt_asked(&rcpt.to, &self.capabilities);
+        }
         self.owed = Owed::of(&command);
         let taken = Taken { len: line.len, kind: Kind::Command(line.text) };
         Ok(Step::Event((taken, Event::of(command))))

@@ -3,17 +3,20 @@
 //! 1. Every transition of the session's state stands here, and nothing else does: no octets, no buffers, no time.
 //! 2. `permit` asks and changes nothing; the methods that change are named for what happened.
 
+use alloc::string::String;
+
 use super::answers as say;
 use super::config::Config;
+use crate::address::ForwardPath;
 use crate::auth::{Mechanism, MechanismName, Mechanisms};
 use crate::command::{Command, Verb};
 use crate::dot::Surveyor;
-use crate::extension::{Capabilities, Extension, Extensions};
+use crate::extension::{Capabilities, Domains, Extension, Extensions};
 use crate::param::{BodyType, Declared};
 use crate::reply::Reply;
 use crate::stage::Protocol;
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) tls: bool,
     pub(super) authenticated: bool,
@@ -26,6 +29,10 @@ pub(super) struct State {
     pub(super) transaction: Option<Transaction>,
     /// MAIL commands accepted in this session (RFC 9422: MAILMAX).
     mails: u32,
+    /// Domains of accepted recipients in this session, where their number is limited (RFC 9422: RCPTDOMAINMAX).
+    domains: Domains,
+    /// The domain of the recipient that is being decided on.
+    domain: Option<String>,
 }
 
 /// From an accepted MAIL to the last reply to its message, or RSET.
@@ -140,6 +147,10 @@ impl State {
                 let max = capabilities.limits().rcpt_max.unwrap_or(config.limits.recipients);
                 if transaction.recipients >= max.min(config.limits.recipients) {
                     return Err(say::TOO_MANY_RECIPIENTS);
+                }
+                let domains = capabilities.limits().rcpt_domain_max;
+                if domains.is_some_and(|max| self.domains.is_over(&rcpt.to, max)) {
+                    return Err(say::TOO_MANY_DOMAINS);
                 }
                 Ok(())
             }
@@ -272,7 +283,14 @@ impl State {
         });
     }
 
-    pub(super) const fn rcpt_accepted(&mut self) {
+    /// RCPT stands where it may, and awaits its reply.
+    pub(super) fn rcpt_asked(&mut self, to: &ForwardPath<'_>, capabilities: &Capabilities<'static>) {
+        let counted = capabilities.limits().rcpt_domain_max.is_some();
+        self.domain = if counted { Domains::of(to) } else { None };
+    }
+
+    pub(super) fn rcpt_accepted(&mut self) {
+        self.domains.add(self.domain.take());
         if let Some(transaction) = &mut self.transaction {
             transaction.recipients += 1;
         }

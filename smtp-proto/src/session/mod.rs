@@ -41,6 +41,9 @@ pub enum Want {
     StartTls,
     /// The next piece of the message.
     Body,
+    /// The message from its start: the server takes so many recipients at a time (RFC 9422), and there are more. See
+    /// [`Delivery::again`].
+    Again,
     /// Nothing: it is over. There may be output to write.
     Done,
 }
