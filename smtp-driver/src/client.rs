@@ -278,7 +278,9 @@ impl<I: Io> Connection<I> {
                 Err(error) => Err(error),
             },
         };
-        self.leave_step(sent, delivery)
+        let report = self.leave_step(sent, delivery)?;
+        self.out_of_step = false;
+        Ok(report)
     }
 
     /// Sends messages one behind the other, each envelope in the same write as the end of the message ahead, so that a
@@ -293,19 +295,26 @@ impl<I: Io> Connection<I> {
         mut reported: impl FnMut(Report),
     ) -> Result<(), Error> {
         let mut ahead: Option<Delivery<'m>> = None;
-        let mut result = Ok(());
+        let (mut begun, mut result) = (false, Ok(()));
         for (envelope, mut message) in messages {
-            if ahead.is_some() && self.client.is_closed() {
+            if begun && self.client.is_closed() {
                 result = Err(Error::from(NotNow::Closed).with_last_words(&self.said));
                 break;
             }
-            self.enter_with(ahead.is_some())?;
+            if !std::mem::replace(&mut begun, true) {
+                self.enter()?;
+            }
             let mut delivery = Delivery::new(envelope, &message.content(), self.transfer, &self.client);
             if let Some(mut ahead) = ahead.take() {
                 // A connection that is closed by now says so when it is polled.
                 let _ = delivery.begin(&mut self.client, self.pump.link.output());
                 let settled = self.settle(&mut ahead).await;
-                self.report_to(settled, ahead, &mut reported)?;
+                if let Err(error) = self.report_to(settled, ahead, &mut reported) {
+                    // Its envelope was on its way, too.
+                    delivery.lost(error.stage());
+                    reported(delivery.into_report());
+                    return Err(error);
+                }
             }
             let sent = self.transfer(&mut delivery, &mut Untouched::new(&mut message)).await;
             if sent.is_err() {
@@ -318,7 +327,8 @@ impl<I: Io> Connection<I> {
             let settled = self.settle(&mut last).await;
             self.report_to(settled, last, &mut reported)?;
         }
-        self.out_of_step = false;
+        // Without a message nothing was touched, be it in step or not.
+        self.out_of_step &= !begun;
         result
     }
 
@@ -341,11 +351,7 @@ impl<I: Io> Connection<I> {
     }
 
     fn enter(&mut self) -> Result<(), Error> {
-        self.enter_with(false)
-    }
-
-    fn enter_with(&mut self, in_step: bool) -> Result<(), Error> {
-        if !in_step && !self.is_usable() {
+        if !self.is_usable() {
             return Err(NotNow::Closed.into());
         }
         self.out_of_step = true;
@@ -358,10 +364,7 @@ impl<I: Io> Connection<I> {
         mut delivery: Delivery<'_>,
     ) -> Result<Report, SendError> {
         match result {
-            Ok(()) => {
-                self.out_of_step = false;
-                Ok(delivery.into_report())
-            }
+            Ok(()) => Ok(delivery.into_report()),
             Err(error) => {
                 self.client.abandon();
                 delivery.lost(error.stage());
@@ -414,9 +417,9 @@ impl<I: Io> Connection<I> {
         let cut = if octets.len() > LEND { octets.len() - TAIL } else { 0 };
         let (lent, tail) = octets.split_at(cut);
         if !lent.is_empty() {
-            let until = self.block_deadline(lent.len());
+            let block = self.client.config().timeouts.block;
             let segments = delivery.segments(lent, &mut self.client, self.pump.link.output())?;
-            let written = self.pump.write(segments, until).await;
+            let written = self.pump.write(segments, block).await;
             self.after_write(written).await?;
             if self.broken.is_some() {
                 return Ok(());

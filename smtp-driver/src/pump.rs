@@ -66,12 +66,14 @@ impl<I: Io> Pump<I> {
         flush(&mut self.io, &mut self.link.halves().1, until).await
     }
 
-    /// Writes the output, then what is lent, without copying it where nothing is encrypted.
-    pub(crate) async fn write<'s, S>(&mut self, slices: S, until: Option<Duration>) -> io::Result<()>
+    /// Writes the output, then what is lent, without copying it where nothing is encrypted. Each block of 64 KiB may
+    /// take `block` (RFC 5321, 4.5.3.2.5).
+    pub(crate) async fn write<'s, S>(&mut self, slices: S, block: Duration) -> io::Result<()>
     where
         S: Iterator<Item = &'s [u8]> + Send,
     {
         let mut lent = Lent::new(slices);
+        let (mut left, mut until) = (BLOCK, self.io.age().saturating_add(block));
         loop {
             let mut pieces = [IoSlice::new(&[]); PIECES];
             let mut len = 0;
@@ -83,8 +85,12 @@ impl<I: Io> Pump<I> {
                 // TLS takes no more of it: it failed, or was closed.
                 return if lent.is_done() { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) };
             }
-            let n = written(self.io.write(&pieces[..len], until).await?)?;
+            let n = written(self.io.write(&pieces[..len], Some(until)).await?)?;
             self.link.sent_from(n, &mut lent);
+            left = left.saturating_sub(n);
+            if left == 0 {
+                (left, until) = (BLOCK, self.io.age().saturating_add(block));
+            }
         }
     }
 
@@ -122,6 +128,9 @@ impl<I: Io> Pump<I> {
         }
     }
 }
+
+/// Octets that have to leave within one block's time.
+const BLOCK: usize = 64 * 1024;
 
 /// Pieces of one vectored write: what a link gathers at the most.
 const PIECES: usize = 40;

@@ -187,6 +187,16 @@ impl<I: Io> Connection<I> {
         match self.server.event(taken, self.pump.link.input()) {
             Event::Connect => {
                 let reply = handler.connected(self.peer()).await;
+                self.listen().await;
+                if !self.pump.link.input().is_empty() && self.server.config().refuse_early_talkers {
+                    // The machine has the word: it knows who may speak ahead.
+                    let now = self.pump.io.age();
+                    let (input, output) = self.pump.link.split();
+                    if let Err(violation) = self.server.step(now, input, output) {
+                        self.ending = Some(Err(violation.into()));
+                        return Ok(());
+                    }
+                }
                 give(&mut self.server, &reply, self.pump.link.output());
                 return Ok(());
             }
@@ -199,15 +209,21 @@ impl<I: Io> Connection<I> {
         let out = &mut outlet;
         let reply = match server.event(taken, input) {
             Event::Hello { verb, name } => {
-                handler.reset();
                 let offered = server.capabilities_mut();
                 if exporter.is_none() {
                     unbind(offered);
                 }
-                attend(handler.hello(verb, &name, offered), io, out, until).await?
+                let reply = attend(handler.hello(verb, &name, offered), io, out, until).await?;
+                // A refused EHLO leaves the transaction as it is (RFC 5321, 4.1.4).
+                if reply.is_positive() {
+                    handler.reset();
+                }
+                reply
             }
             Event::Mail(mail) => {
                 *message = Message::default();
+                // One that a refused chunk ended is heard of only now.
+                handler.reset();
                 attend(handler.mail(&mail), io, out, until).await?
             }
             Event::Rcpt(rcpt) => attend(handler.rcpt(&rcpt), io, out, until).await?,

@@ -9,6 +9,8 @@ use smtp_proto::dot::Body;
 use smtp_proto::error::NotNow;
 use smtp_proto::extension::Capabilities;
 use smtp_proto::link::Link;
+#[cfg(feature = "rustls")]
+use smtp_proto::link::StartTlsError;
 use smtp_proto::proxy::Proxied;
 use smtp_proto::reply::Reply;
 use smtp_proto::server::{Config, Event, Server, Step, Taken};
@@ -53,6 +55,8 @@ pub struct Connection<I> {
     lent: usize,
     greeted: bool,
     ended: bool,
+    /// How it ended, while the last words are on their way.
+    pub(crate) ending: Option<Result<(), Error>>,
 }
 
 /// What the client did, and what it is owed.
@@ -99,6 +103,7 @@ impl<I: Io> Connection<I> {
             lent: 0,
             greeted: false,
             ended: false,
+            ending: None,
         })
     }
 
@@ -179,20 +184,20 @@ impl<I: Io> Connection<I> {
         if self.ended {
             return Ok(None);
         }
-        match self.step().await {
-            Ok(Some(taken)) => {
-                self.lent = taken.len();
-                Ok(Some(taken))
-            }
-            Ok(None) => {
-                self.end().await;
-                Ok(None)
-            }
-            Err(error) => {
-                self.end().await;
-                Err(error)
+        if self.ending.is_none() {
+            match self.step().await {
+                Ok(Some(taken)) => {
+                    self.lent = taken.len();
+                    return Ok(Some(taken));
+                }
+                Ok(None) => self.ending = Some(Ok(())),
+                Err(error) => self.ending = Some(Err(error)),
             }
         }
+        // How it ended is kept until the last words have left, should this future be dropped meanwhile.
+        self.end().await;
+        self.ended = true;
+        self.ending.take().unwrap_or(Ok(())).map(|()| None)
     }
 
     async fn step(&mut self) -> Result<Option<Taken>, Error> {
@@ -200,11 +205,12 @@ impl<I: Io> Connection<I> {
         if self.header.is_some() && !self.read_header().await? {
             return Ok(None);
         }
-        if self.pump.link.is_tls() && !self.greeted && !self.shake_hands().await? {
+        if self.pump.link.is_tls() && !self.server.has_tls() && !self.shake_hands().await? {
             return Ok(None);
         }
         if !std::mem::replace(&mut self.greeted, true) {
             self.restrict();
+            self.listen().await;
         }
         loop {
             if self.shutdown.has_begun() {
@@ -275,6 +281,14 @@ impl<I: Io> Connection<I> {
         self.trust.restrict(self.believed, self.server.capabilities_mut());
     }
 
+    /// Takes what is there already, without waiting: a client that has spoken before the greeting is an early talker.
+    pub(crate) async fn listen(&mut self) {
+        if self.server.config().refuse_early_talkers {
+            // Silence is as it should be, and what went wrong the next read will tell.
+            let _ = self.pump.read(Some(self.pump.io.age())).await;
+        }
+    }
+
     async fn write(&mut self, until: Option<Duration>) -> Result<(), Error> {
         self.pump.flush(until).await.map_err(|error| Error::new(error, Stage::Idle))
     }
@@ -316,7 +330,10 @@ impl<I: Io> Connection<I> {
             Security::StartTls(tls) => {
                 let tls = handshake::tls(tls)?;
                 // Octets that came while the 220 was written were not said through TLS.
-                self.pump.link.start_tls(tls).map_err(|_| smtp_proto::error::Violation::BehindStartTls)?;
+                self.pump.link.start_tls(tls).map_err(|error| match error {
+                    StartTlsError::Leftover(_) => Error::from(smtp_proto::error::Violation::BehindStartTls),
+                    _ => Error::from(NotNow::TlsActive),
+                })?;
                 self.shake_hands().await
             }
             _ => Err(Error::new(ErrorKind::NoTls, Stage::StartTls)),
@@ -340,7 +357,6 @@ impl<I: Io> Connection<I> {
     }
 
     async fn end(&mut self) {
-        self.ended = true;
         let until = Some(self.pump.io.age().saturating_add(GOODBYE));
         self.pump.close(until).await;
         let until = Some(self.pump.io.age().saturating_add(LINGER));

@@ -7,7 +7,6 @@ extern crate std;
 
 pub mod address;
 pub mod auth;
-pub mod chunk;
 pub mod client;
 pub mod command;
 pub mod dot;

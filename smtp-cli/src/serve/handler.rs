@@ -192,7 +192,10 @@ impl Handler for Receiver {
     }
 
     async fn message(&mut self) -> Reply<'static> {
-        let Some(mut transaction) = self.transaction.take() else { return OK };
+        let Some(mut transaction) = self.transaction.take() else {
+            // Cannot be; and what is stored nowhere is not taken over.
+            return Reply::fixed(Code::LOCAL_ERROR, Some(Enhanced::fixed(4, 3, 0)), "not stored");
+        };
         let file = match transaction.draft.take().map(Draft::commit) {
             Some(commit) => match commit.await {
                 Ok(file) => Some(file),

@@ -333,6 +333,14 @@ impl Server {
             Err(error) if error.is_undelimited() => return Err(self.fail(Violation::Undelimited)),
             Err(error) => return self.reject(line.len, &error.reply(), output),
         };
+        let goes_on =
+            matches!(command, Command::Rcpt(_) | Command::Data | Command::Bdat { .. } | Command::Quit);
+        if self.shutting_down && !goes_on {
+            // A transaction that is not brought to its end need not be waited for (RFC 5321, 3.8).
+            self.close_with(&say::SHUTTING_DOWN, output);
+            let code = say::SHUTTING_DOWN.code();
+            return Ok(found(line.len, Kind::Rejected(code), Event::Rejected(code)));
+        }
         let permitted = self.state.permit(&command, &self.config, &self.capabilities);
         if let Command::Bdat { size, last } = command {
             // To a client that was not offered CHUNKING, this need not be a chunk's beginning.
