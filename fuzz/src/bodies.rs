@@ -12,6 +12,7 @@ pub fn body_in(input: &[u8]) {
         check_in(script.octets, &[], ends);
         check_in(script.octets, &script.cuts(script.octets.len()), ends);
     }
+    check_text(script.octets, &script.cuts(script.octets.len()));
 }
 
 /// Any octets as a message.
@@ -110,6 +111,36 @@ pub fn model_in(wire: &[u8], ends: LineEnds) -> Told {
         consumed += line.len() + 2;
     }
     told
+}
+
+/// The model of a text in chunks, whose line ends are completed.
+pub fn model_text(wire: &[u8]) -> Vec<u8> {
+    let mut told = Told::default();
+    for (line, ended) in true_lines(wire) {
+        mend(line, LineEnds::Normalise, &mut told);
+        if ended {
+            told.content.extend(b"\r\n");
+        }
+    }
+    told.content
+}
+
+/// A text in chunks comes to what the model says, wherever it is cut.
+pub fn check_text(wire: &[u8], cuts: &[usize]) {
+    let mut surveyor = Surveyor::new();
+    let mut content = Vec::new();
+    let mut from = 0;
+    for &cut in cuts.iter().chain([&wire.len()]) {
+        let chunk = &wire[from..cut.max(from)];
+        let piece = surveyor.mend(chunk);
+        assert_eq!(piece.len, chunk.len());
+        let lent = decoded(piece.body(chunk));
+        assert_eq!(piece.size, lent.len() as u64);
+        content.extend(lent);
+        from = cut.max(from);
+    }
+    assert_eq!(content, model_text(wire), "{} cut at {cuts:?}", wire.escape_ascii());
+    assert_eq!(surveyor.finish().flaws, survey(wire).flaws);
 }
 
 /// The model of what goes out: `None` where it is refused.

@@ -170,6 +170,7 @@ impl<'i> Near<'i> {
                     let given = delivery.body(piece, last, &mut self.client, &mut self.output);
                     assert!(matches!(given, Ok(()) | Err(NotNow::Unsendable)), "{given:?}");
                 }
+                Ok(Want::Again) => delivery.again(false),
                 Ok(want) => panic!("{want:?} while delivering"),
                 Err(violation) => {
                     // An embedder that refuses RSET leaves its client no way on, whatever is in flight behind it.

@@ -140,12 +140,9 @@ pub fn new_client(mechanism: Mechanism, credentials: &Credentials) -> client::Ex
 
 /// A server that offers this alone.
 pub fn new_server(mechanism: Mechanism) -> server::Exchange {
-    let offer = Offer {
-        mechanisms: Mechanisms::NONE.with(mechanism),
-        binding: binding(mechanism),
-        nonce: &[2; 18],
-        domain: "mx.example",
-    };
+    let offer = Offer::new(Mechanisms::NONE.with(mechanism), &[2; 18])
+        .with_binding(binding(mechanism))
+        .with_domain("mx.example");
     server::Exchange::new(mechanism, &offer).expect("an offer fits")
 }
 

@@ -41,6 +41,7 @@
 pub mod spawn;
 
 mod listener;
+mod pool;
 mod reader;
 mod socket;
 
@@ -49,10 +50,12 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
 pub use listener::Listener;
+pub use pool::{Pool, Tcp};
 pub use reader::{Reader, stream};
+pub use smtp_driver::pool::Limits as PoolLimits;
 pub use smtp_driver::{
-    Destination, Error, ErrorKind, Handler, Message, OK, Peer, Service, Shutdown, Stream, client, proto,
-    serve, server,
+    Destination, Error, ErrorKind, Handler, Message, OK, Peer, Service, Shutdown, Stream, Trust, client,
+    ipnet, proto, serve, server,
 };
 pub use socket::Socket;
 

@@ -88,7 +88,9 @@ where
     async fn read(&mut self, buf: &mut BytesMut, until: Option<Duration>) -> io::Result<usize> {
         within(self.opened, until, async {
             // What room there is from before serves for a look, which is cheaper than to ask the reactor.
-            let mut made = false;
+            // So does room for a look that is all there is time for: the reactor would first have to be waited for.
+            let late = until.is_some_and(|until| until <= self.opened.elapsed());
+            let mut made = late && make_room(buf);
             loop {
                 if let room @ 1.. = room(buf) {
                     match read_into(buf, room, |room| self.stream.get_ref().read(room)) {

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 pub use smtp_driver::client::{Security, SendError};
-use smtp_driver::proto::command::Command;
+use smtp_driver::proto::command::{Attributes, Command};
 use smtp_driver::proto::reply::Reply;
 use smtp_driver::proto::session::{Envelope, Report, Transfer};
 
@@ -54,6 +54,23 @@ impl Connection {
     /// If the connection failed or is not usable. A refusal is no error: it is the reply.
     pub fn command(&mut self, command: Command<'_>) -> Result<Reply<'static>, Error> {
         block_on(self.0.command(command))
+    }
+
+    /// XCLIENT: has the server take us for the client that `attributes` tell of, and greets again.
+    ///
+    /// # Errors
+    /// If it was not offered, the connection failed or is not usable, or the new session's EHLO is refused. A refusal of
+    /// XCLIENT itself is no error: it is the reply, and all is as it was.
+    pub fn xclient(&mut self, attributes: &Attributes<'_>) -> Result<Reply<'static>, Error> {
+        block_on(self.0.xclient(attributes))
+    }
+
+    /// XFORWARD: tells the server, for its log, who gave us the mail that follows.
+    ///
+    /// # Errors
+    /// If it was not offered, or the connection failed or is not usable. A refusal is no error: it is the reply.
+    pub fn xforward(&mut self, attributes: &Attributes<'_>) -> Result<Reply<'static>, Error> {
+        block_on(self.0.xforward(attributes))
     }
 
     /// NOOP: whether the server is still there.

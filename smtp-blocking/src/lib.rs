@@ -42,6 +42,7 @@ pub mod client;
 pub mod server;
 
 mod listener;
+mod pool;
 mod reader;
 mod socket;
 
@@ -53,9 +54,11 @@ pub use client::Connection;
 /// Futures that need a runtime of their own, tokio's for one, do not find it here.
 pub use futures_lite::future::block_on;
 pub use listener::Listener;
+pub use pool::{Pool, Tcp};
 pub use reader::{Reader, stream};
+pub use smtp_driver::pool::Limits as PoolLimits;
 pub use smtp_driver::{
-    Destination, Error, ErrorKind, Handler, Message, OK, Peer, Service, Shutdown, Stream, proto,
+    Destination, Error, ErrorKind, Handler, Message, OK, Peer, Service, Shutdown, Stream, Trust, ipnet, proto,
 };
 pub use socket::Socket;
 

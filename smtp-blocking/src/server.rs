@@ -6,7 +6,7 @@ use std::sync::Arc;
 use smtp_driver::proto::server::Config;
 pub use smtp_driver::server::{Responder, Security, Turn};
 
-use crate::{Error, Handler, Shutdown, Socket, block_on};
+use crate::{Error, Handler, Shutdown, Socket, Trust, block_on};
 
 /// One client's connection, pulled turn by turn.
 ///
@@ -26,6 +26,12 @@ impl Connection {
         shutdown: Shutdown,
     ) -> Result<Self, Error> {
         smtp_driver::server::Connection::new(io, config, security, shutdown).map(Self)
+    }
+
+    /// Believes these about who the client is. To be said ahead of the first [`next`](Self::next).
+    #[must_use]
+    pub fn with_trust(self, trust: Trust) -> Self {
+        Self(self.0.with_trust(trust))
     }
 
     /// The next thing that the client did; `None` when the conversation is over.

@@ -80,6 +80,13 @@ impl Io for Socket {
 
     async fn read(&mut self, buf: &mut BytesMut, until: Option<Duration>) -> io::Result<usize> {
         let Self { socket, opened, read_timeout, .. } = self;
+        if until.is_some_and(|until| until <= opened.elapsed()) {
+            // No more than a look: the shortest timeout that the system keeps is some milliseconds long.
+            socket.set_nonblocking(true)?;
+            let looked = look(socket, buf);
+            socket.set_nonblocking(false)?;
+            return looked;
+        }
         let arm = |time| socket.set_read_timeout(Some(time));
         if room(buf) == 0 {
             // Room is made once there is something to read: a connection that idles holds none.
@@ -109,6 +116,20 @@ impl Io for Socket {
     async fn shutdown_write(&mut self) -> io::Result<()> {
         self.socket.shutdown(Shutdown::Write)
     }
+}
+
+/// Reads what is there from a socket that does not block.
+fn look(socket: &socket2::Socket, buf: &mut BytesMut) -> io::Result<usize> {
+    let looked = socket.peek(&mut [MaybeUninit::uninit()]).and_then(|_| {
+        make_room(buf);
+        let room = room(buf);
+        read_into(buf, room, |room| (&*socket).read(room))
+    });
+    let nothing = |error: io::Error| match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::Interrupted => ErrorKind::TimedOut.into(),
+        _ => error,
+    };
+    looked.map_err(nothing)
 }
 
 /// Does `work` up to the age `until` of what was opened at `opened`. It blocks for at most the timeout that `arm` sets,

@@ -14,8 +14,11 @@ use smtp_proto::reply::Reply;
 use smtp_proto::session::{Call, Delivery, Envelope, Open, Options, Report, Transfer, Want};
 use smtp_proto::stage::Stage;
 
+use crate::message::Untouched;
 use crate::pump::Pump;
 use crate::{Error, ErrorKind, Io, Message};
+
+mod behalf;
 
 /// How TLS comes onto a connection, and with whom it is spoken.
 #[derive(Clone, Debug)]
@@ -40,6 +43,7 @@ pub struct Connection<I> {
     pump: Pump<I>,
     client: Client,
     transfer: Transfer,
+    options: Arc<Options>,
     /// The last reply's last octets.
     said: Vec<u8>,
     /// Something was begun and not ended.
@@ -91,6 +95,7 @@ impl<I: Io> Connection<I> {
             pump: Pump { io, link },
             client: Client::new(config),
             transfer: Transfer::default(),
+            options: Arc::clone(&options),
             said: Vec::new(),
             out_of_step: false,
             broken: None,
@@ -206,6 +211,45 @@ impl<I: Io> Connection<I> {
         !self.out_of_step && self.broken.is_none() && !self.client.is_closed()
     }
 
+    /// How many messages more this session has room for, where the server says (RFC 9422, MAILMAX).
+    #[must_use]
+    pub fn mails_left(&self) -> Option<u32> {
+        self.client.mails_left()
+    }
+
+    /// Looks at the transport without waiting, and says whether the connection is still good for a message: a server
+    /// that has closed, or has said 421 meanwhile, is seen.
+    pub async fn look(&mut self) -> bool {
+        while self.is_usable() {
+            let read = self.pump.read(Some(Duration::ZERO)).await;
+            match read {
+                // Octets of a reply that nobody has asked for, or none.
+                Err(blocked) if blocked.is_timeout() => return self.pump.link.input().is_empty(),
+                Ok(1..) => {}
+                Ok(0) | Err(_) => self.client.abandon(),
+            }
+            let (input, _) = self.pump.link.split();
+            if !input.is_empty() && self.client.poll(self.pump.io.age(), &mut &*input).is_err() {
+                self.client.abandon();
+            }
+        }
+        false
+    }
+
+    /// Gives back the memory of the buffers, before a wait that may be long.
+    pub(crate) fn release(&mut self) {
+        self.pump.link.release();
+    }
+
+    /// QUIT, and closes without waiting for what the server says to it.
+    pub(crate) async fn hang_up(mut self) {
+        if self.is_usable() && self.client.can_send() {
+            let _ = self.client.quit(self.pump.link.output());
+        }
+        let until = Some(self.pump.io.age().saturating_add(LAST_WORDS));
+        self.pump.close(until).await;
+    }
+
     /// Sends one message and waits for what becomes of it.
     ///
     /// That some or all recipients were refused is no error: the report says so.
@@ -218,10 +262,18 @@ impl<I: Io> Connection<I> {
         envelope: &Envelope<'_>,
         mut message: impl Message,
     ) -> Result<Report, SendError> {
+        self.send_from(envelope, &mut Untouched::new(&mut message)).await
+    }
+
+    pub(crate) async fn send_from(
+        &mut self,
+        envelope: &Envelope<'_>,
+        message: &mut impl Message,
+    ) -> Result<Report, SendError> {
         let mut delivery = Delivery::new(envelope, &message.content(), self.transfer, &self.client);
         let sent = match self.enter() {
             Err(error) => Err(error),
-            Ok(()) => match self.transfer(&mut delivery, &mut message).await {
+            Ok(()) => match self.transfer(&mut delivery, message).await {
                 Ok(()) => self.settle(&mut delivery).await,
                 Err(error) => Err(error),
             },
@@ -255,7 +307,7 @@ impl<I: Io> Connection<I> {
                 let settled = self.settle(&mut ahead).await;
                 self.report_to(settled, ahead, &mut reported)?;
             }
-            let sent = self.transfer(&mut delivery, &mut message).await;
+            let sent = self.transfer(&mut delivery, &mut Untouched::new(&mut message)).await;
             if sent.is_err() {
                 self.report_to(sent, delivery, &mut reported)?;
             } else {
@@ -329,8 +381,13 @@ impl<I: Io> Connection<I> {
         while !delivery.is_ended() {
             let want =
                 self.drive(|client, now, input, output| delivery.poll(client, now, input, output)).await?;
-            if want != Want::Body {
-                break;
+            match want {
+                Want::Body => {}
+                Want::Again => {
+                    delivery.again(message.rewind());
+                    continue;
+                }
+                _ => break,
             }
             if let Some(broken) = self.broken {
                 // Nothing that settles the message was said.
@@ -440,8 +497,7 @@ impl<I: Io> Connection<I> {
         let mut call = Call::new(command);
         let called = self.drive(|client, now, input, output| call.poll(client, now, input, output)).await;
         if let Err(error) = called {
-            self.client.abandon();
-            return Err(error.with_last_words(&self.said));
+            return Err(self.failed(error));
         }
         self.out_of_step = false;
         call.into_reply().ok_or_else(|| NotNow::NothingOwed.into())

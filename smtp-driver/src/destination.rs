@@ -5,6 +5,7 @@ use std::time::Duration;
 use smtp_proto::address::Domain;
 use smtp_proto::auth::Credentials;
 use smtp_proto::client::Config;
+use smtp_proto::extension::Capabilities;
 use smtp_proto::session::{Options, StartTls};
 use smtp_proto::stage::{Protocol, Stage};
 
@@ -31,6 +32,7 @@ pub struct Destination {
     name: Option<Domain<'static>>,
     credentials: Option<Arc<Credentials>>,
     auth_in_clear: bool,
+    cached: Option<Arc<Capabilities<'static>>>,
     connect_timeout: Duration,
     config: Arc<Config>,
 }
@@ -53,6 +55,7 @@ impl Destination {
             name: None,
             credentials: None,
             auth_in_clear: false,
+            cached: None,
             connect_timeout: Duration::from_secs(30),
             config: Arc::new(Config::default()),
         }
@@ -127,6 +130,15 @@ impl Destination {
         self
     }
 
+    /// What this host listed when it was last spoken to ([`Connection::capabilities`]): if it offered PIPECONNECT, EHLO goes
+    /// ahead of its greeting, which saves a round trip. A host that does not offer it any more may refuse the connection:
+    /// connect again without, then.
+    #[must_use]
+    pub fn with_cached(mut self, capabilities: Capabilities<'static>) -> Self {
+        self.cached = Some(Arc::new(capabilities));
+        self
+    }
+
     /// How long connecting may take: 30 seconds otherwise.
     #[must_use]
     pub const fn with_connect_timeout(mut self, time: Duration) -> Self {
@@ -134,7 +146,7 @@ impl Destination {
         self
     }
 
-    /// Limits, timeouts and policies.
+    /// Limits, timeouts and policies, and the protocol: all that [`Config`] has.
     #[must_use]
     pub fn with_config(mut self, config: Config) -> Self {
         self.config = Arc::new(config);
@@ -170,6 +182,7 @@ impl Destination {
         let mut options = Options::new(name).with_starttls(StartTls::Off);
         options.credentials.clone_from(&self.credentials);
         options.auth_in_clear = self.auth_in_clear;
+        options.cached.clone_from(&self.cached);
         let security = match &self.mode {
             Mode::Plain => Security::Plain,
             #[cfg(feature = "rustls")]

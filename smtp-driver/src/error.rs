@@ -32,6 +32,9 @@ pub enum ErrorKind {
     /// TLS was asked for, and no TLS configuration was given, or the host's name fits no certificate.
     #[error("TLS is not configured for this host")]
     NoTls,
+    /// A balancer that has to say who the client is did not: its connection was closed.
+    #[error(transparent)]
+    Proxy(#[from] smtp_proto::proxy::Malformed),
     /// The conversation failed: the peer broke the protocol, said no, or lacks what is required.
     #[error(transparent)]
     Session(#[from] session::Error),
@@ -133,6 +136,7 @@ impl std::error::Error for Error {
             ErrorKind::Io(error) => Some(error),
             ErrorKind::Tls(error) => Some(error),
             ErrorKind::NoTls => None,
+            ErrorKind::Proxy(error) => Some(error),
             ErrorKind::Session(error) => Some(error),
         }
     }

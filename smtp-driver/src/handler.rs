@@ -22,7 +22,8 @@ pub const OK: Reply<'static> = Reply::fixed(Code::OK, None, "ok");
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Peer<'c> {
-    /// The client's address, where the transport has one.
+    /// The client's address, where the transport has one; or what a trusted balancer said in its place, by a PROXY header
+    /// or by XCLIENT.
     pub address: Option<SocketAddr>,
     /// The machine: whether TLS is on, who greeted how.
     pub server: &'c Server,
@@ -129,13 +130,26 @@ pub trait Handler: Send {
         ))
     }
 
-    /// XCLIENT, where it is offered: 220 opens a new session.
-    fn xclient(&mut self, attributes: &Attributes<'_>) -> impl Future<Output = Reply<'static>> + Send {
-        let _ = attributes;
-        ready(Reply::fixed(Code::MAILBOX_UNAVAILABLE, Some(Enhanced::fixed(5, 7, 0)), "not for you"))
+    /// XCLIENT, from whom it is offered to ([`Service::with_xclient`](crate::Service::with_xclient)): 220 opens a new
+    /// session, in which the client is `peer`: its address is what ADDR and PORT say. LOGIN counts as a login. All else,
+    /// NAME, HELO and PROTO, is for the handler to make something of.
+    fn xclient(
+        &mut self,
+        peer: Peer<'_>,
+        attributes: &Attributes<'_>,
+    ) -> impl Future<Output = Reply<'static>> + Send {
+        let _ = (peer, attributes);
+        ready(Reply::fixed(Code::READY, None, "ESMTP"))
     }
 
-    /// A verb that the machine has no event for, or one of EXPN, HELP, ETRN and XFORWARD where they are offered.
+    /// XFORWARD, from whom it is offered to ([`Service::with_xforward`](crate::Service::with_xforward)): who gave this mail
+    /// to the client, for logs.
+    fn xforward(&mut self, attributes: &Attributes<'_>) -> impl Future<Output = Reply<'static>> + Send {
+        let _ = attributes;
+        ready(OK)
+    }
+
+    /// A verb that the machine has no event for, or one of EXPN, HELP and ETRN where they are offered.
     fn other(&mut self, verb: &str, args: &str) -> impl Future<Output = Option<Reply<'static>>> + Send {
         let _ = (verb, args);
         ready(None)

@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod io;
+pub mod pool;
 pub mod server;
 
 mod accept;
@@ -16,6 +17,8 @@ mod message;
 mod pump;
 mod serve;
 mod shutdown;
+mod trust;
+mod turns;
 
 pub use accept::accept_loop;
 pub use connect::connect_each;
@@ -23,7 +26,10 @@ pub use destination::Destination;
 pub use error::{Error, ErrorKind};
 pub use handler::{Handler, OK, Peer};
 pub use io::{Io, Listener};
+pub use ipnet;
 pub use message::{Message, Piece, Source, Stream};
+pub use pool::{Connector, Pool};
 pub use serve::{Service, serve};
 pub use shutdown::{Shutdown, unless};
 pub use smtp_proto as proto;
+pub use trust::Trust;

@@ -28,6 +28,14 @@ pub trait Message: Send {
     /// Where the message cannot be read any further: it is not sent, and the connection is given up, since SMTP has no
     /// way to take back what was begun.
     fn next(&mut self) -> impl Future<Output = io::Result<Piece<'_>>> + Send;
+
+    /// Goes back to the start, and says whether it could: the next piece is then the first one again.
+    ///
+    /// A message is needed more than once where a server takes fewer recipients at a time (RFC 9422, RCPTMAX), and
+    /// where a [`Pool`](crate::Pool) tries another connection.
+    fn rewind(&mut self) -> bool {
+        false
+    }
 }
 
 impl<T: AsRef<[u8]> + Send> Message for T {
@@ -37,6 +45,39 @@ impl<T: AsRef<[u8]> + Send> Message for T {
 
     fn next(&mut self) -> impl Future<Output = io::Result<Piece<'_>>> + Send {
         ready(Ok(Piece { octets: (*self).as_ref(), last: true }))
+    }
+
+    fn rewind(&mut self) -> bool {
+        true
+    }
+}
+
+/// A message that knows whether anything was read of it: until then it can be sent anew, whatever it is.
+#[derive(Debug)]
+pub(crate) struct Untouched<'m, M> {
+    message: &'m mut M,
+    touched: bool,
+}
+
+impl<'m, M> Untouched<'m, M> {
+    pub(crate) const fn new(message: &'m mut M) -> Self {
+        Self { message, touched: false }
+    }
+}
+
+impl<M: Message> Message for Untouched<'_, M> {
+    fn content(&self) -> Content {
+        self.message.content()
+    }
+
+    fn next(&mut self) -> impl Future<Output = io::Result<Piece<'_>>> + Send {
+        self.touched = true;
+        self.message.next()
+    }
+
+    fn rewind(&mut self) -> bool {
+        self.touched &= !self.message.rewind();
+        !self.touched
     }
 }
 

@@ -80,7 +80,8 @@ impl<I: Io> Pump<I> {
                 len += 1;
             }
             if len == 0 {
-                return Ok(());
+                // TLS takes no more of it: it failed, or was closed.
+                return if lent.is_done() { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) };
             }
             let n = written(self.io.write(&pieces[..len], until).await?)?;
             self.link.sent_from(n, &mut lent);
@@ -95,7 +96,8 @@ impl<I: Io> Pump<I> {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
         }
-        Ok(())
+        // The last flight of a handshake is not held back by what its reader's side does next.
+        Ok(self.flush(until).await?)
     }
 
     /// Says goodbye and writes the last octets. Whether they arrive is nobody's concern any more.

@@ -3,17 +3,21 @@
 use std::io;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use smtp_proto::auth::server::{Exchange, Next, Offer};
 use smtp_proto::auth::{ChannelBinding, Mechanism, NONCE_LEN};
+use smtp_proto::command::Attribute;
 use smtp_proto::extension::Capabilities;
 use smtp_proto::reply::Reply;
 use smtp_proto::server::{Config, Event};
 use smtp_proto::stage::{Protocol, Stage};
+use smtp_proto::status::{Code, Enhanced};
 
 use crate::handler::Peer;
 use crate::pump::attend;
 use crate::server::{Connection, Security};
-use crate::{Error, Handler, Io, Listener, Shutdown, accept_loop};
+use crate::trust::{claimed, known};
+use crate::{Error, Handler, Io, Listener, Shutdown, Trust, accept_loop};
 
 /// What a server is, for every connection that it accepts.
 #[derive(Clone, Debug)]
@@ -25,13 +29,15 @@ pub struct Service {
     pub security: Security,
     /// Connections served at once; the others wait in the system's backlog. Precedents: 100, 1,000, no limit.
     pub max_connections: usize,
+    /// Whom to believe about who the client is.
+    pub trust: Trust,
 }
 
 impl Service {
     /// A service in the clear, for at most 1,000 connections at once.
     #[must_use]
     pub const fn new(config: Arc<Config>) -> Self {
-        Self { config, security: Security::Plain, max_connections: 1000 }
+        Self { config, security: Security::Plain, max_connections: 1000, trust: Trust::NOBODY }
     }
 
     /// Offers STARTTLS.
@@ -48,6 +54,28 @@ impl Service {
     #[must_use]
     pub fn with_implicit_tls(mut self, tls: Arc<rustls::ServerConfig>) -> Self {
         self.security = Security::Implicit(tls);
+        self
+    }
+
+    /// Expects a PROXY header (HAProxy's, version 1 or 2) on connections from `trusted`, and takes the client to be who it
+    /// says. Without one such a connection is closed; on all others none is looked for.
+    #[must_use]
+    pub fn with_proxy(mut self, trusted: impl IntoIterator<Item = IpNet>) -> Self {
+        self.trust = self.trust.with_proxy(trusted);
+        self
+    }
+
+    /// Offers XCLIENT to `trusted`, and to nobody else: see [`Handler::xclient`].
+    #[must_use]
+    pub fn with_xclient(mut self, trusted: impl IntoIterator<Item = IpNet>) -> Self {
+        self.trust = self.trust.with_xclient(trusted);
+        self
+    }
+
+    /// Offers XFORWARD to `trusted`, and to nobody else: see [`Handler::xforward`].
+    #[must_use]
+    pub fn with_xforward(mut self, trusted: impl IntoIterator<Item = IpNet>) -> Self {
+        self.trust = self.trust.with_xforward(trusted);
         self
     }
 
@@ -79,11 +107,11 @@ where
 {
     let run = |io| {
         let mut handler = handler();
-        let Service { config, security, .. } = service.clone();
+        let Service { config, security, trust, .. } = service.clone();
         let shutdown = shutdown.clone();
         async move {
             let ended = match Connection::new(io, config, security, shutdown) {
-                Ok(mut connection) => connection.serve(&mut handler).await,
+                Ok(connection) => connection.with_trust(trust).serve(&mut handler).await,
                 Err(error) => Err(error),
             };
             handler.ended(ended);
@@ -139,7 +167,7 @@ impl<I: Io> Connection<I> {
 
     fn peer(&self) -> Peer<'_> {
         Peer {
-            address: self.pump.io.peer(),
+            address: self.address,
             server: &self.server,
             #[cfg(feature = "rustls")]
             tls: self.pump.link.tls_connection(),
@@ -156,20 +184,20 @@ impl<I: Io> Connection<I> {
         exporter: Option<&[u8; 32]>,
     ) -> io::Result<()> {
         let until = self.write_deadline();
+        match self.server.event(taken, self.pump.link.input()) {
+            Event::Connect => {
+                let reply = handler.connected(self.peer()).await;
+                give(&mut self.server, &reply, self.pump.link.output());
+                return Ok(());
+            }
+            Event::Xclient(_) => return self.xclient(taken, handler).await,
+            _ => {}
+        }
         let Self { pump, server, .. } = self;
         let io = &mut pump.io;
-        #[cfg(feature = "rustls")]
-        if let Event::Connect = server.event(taken, pump.link.input()) {
-            let peer = Peer { address: io.peer(), server, tls: pump.link.tls_connection() };
-            let reply = handler.connected(peer).await;
-            give(server, &reply, pump.link.output());
-            return Ok(());
-        }
         let (input, mut outlet) = pump.link.halves();
         let out = &mut outlet;
         let reply = match server.event(taken, input) {
-            #[cfg(not(feature = "rustls"))]
-            Event::Connect => handler.connected(Peer { address: io.peer(), server }).await,
             Event::Hello { verb, name } => {
                 handler.reset();
                 let offered = server.capabilities_mut();
@@ -238,6 +266,11 @@ impl<I: Io> Connection<I> {
             }
             Event::Auth { mechanism, initial } => {
                 let initial = initial.map(|text| text.decode());
+                // Whoever lists mechanisms of their own pulls, and answers this by `challenge`.
+                let Some(mechanism) = mechanism.known() else {
+                    accept(server, out.output());
+                    return Ok(());
+                };
                 match begin(mechanism, exporter, server) {
                     Ok(mut begun) => {
                         let next = begun.start(initial.as_deref());
@@ -268,16 +301,12 @@ impl<I: Io> Connection<I> {
                 return Ok(());
             }
             Event::Vrfy(text) => attend(handler.vrfy(text.as_str()), io, out, until).await?,
-            Event::Xclient(attributes) => {
-                handler.reset();
-                attend(handler.xclient(&attributes), io, out, until).await?
-            }
+            Event::Xforward(attributes) => attend(handler.xforward(&attributes), io, out, until).await?,
             event => {
                 let other = match &event {
                     Event::Expn(text) => Some(("EXPN", text.as_str())),
                     Event::Help(text) => Some(("HELP", text.as_str())),
                     Event::Etrn(text) => Some(("ETRN", text.as_str())),
-                    Event::Xforward(attributes) => Some(("XFORWARD", attributes.as_str())),
                     Event::Unknown { verb, args } => Some((verb.as_str(), args.as_str())),
                     _ => None,
                 };
@@ -295,6 +324,42 @@ impl<I: Io> Connection<I> {
             }
         };
         give(server, &reply, out.output());
+        Ok(())
+    }
+}
+
+impl<I: Io> Connection<I> {
+    /// XCLIENT: the handler is told of the client as it is to be taken for; its 220 makes it so.
+    async fn xclient<H: Handler>(
+        &mut self,
+        taken: smtp_proto::server::Taken,
+        handler: &mut H,
+    ) -> io::Result<()> {
+        const BAD_ADDRESS: Reply<'static> = Reply::fixed(
+            Code::BAD_ARGUMENTS,
+            Some(Enhanced::fixed(5, 5, 4)),
+            "ADDR is no address, or PORT no port",
+        );
+        handler.reset();
+        // It comes last in a group: what is owed for the others does not wait for the handler.
+        let until = self.write_deadline();
+        self.pump.flush(until).await?;
+        let Event::Xclient(attributes) = self.server.event(taken, self.pump.link.input()) else {
+            return Ok(());
+        };
+        let login = known(&attributes, Attribute::Login);
+        let Ok(claim) = claimed(self.address, &attributes) else {
+            give(&mut self.server, &BAD_ADDRESS, self.pump.link.output());
+            return Ok(());
+        };
+        let reply = handler.xclient(Peer { address: claim, ..self.peer() }, &attributes).await;
+        give(&mut self.server, &reply, self.pump.link.output());
+        if reply.code() == Code::READY {
+            self.address = claim;
+            if login {
+                self.server.set_authenticated();
+            }
+        }
         Ok(())
     }
 }
@@ -338,7 +403,7 @@ fn begin(
     let binding = exporter.map_or(ChannelBinding::None, |octets| ChannelBinding::Exporter(octets));
     let mechanisms = server.capabilities().mechanisms();
     let domain = server.config().domain.as_str();
-    Exchange::new(mechanism, &Offer { mechanisms, binding, nonce, domain })
+    Exchange::new(mechanism, &Offer::new(mechanisms, nonce).with_binding(binding).with_domain(domain))
 }
 
 /// Asks the handler whatever the exchange wants to know, until the client has to speak again or all is said.
@@ -348,8 +413,6 @@ async fn authenticate<H: Handler>(
     mut next: Next,
     mechanism: Mechanism,
 ) -> Verdict {
-    use smtp_proto::status::{Code, Enhanced};
-
     const WELCOME: Reply<'static> =
         Reply::fixed(Code::AUTHENTICATED, Some(Enhanced::fixed(2, 7, 0)), "authenticated");
     loop {

@@ -1,5 +1,6 @@
 //! The server's side of the pump: the pull loop.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +9,14 @@ use smtp_proto::dot::Body;
 use smtp_proto::error::NotNow;
 use smtp_proto::extension::Capabilities;
 use smtp_proto::link::Link;
+use smtp_proto::proxy::Proxied;
 use smtp_proto::reply::Reply;
 use smtp_proto::server::{Config, Event, Server, Step, Taken};
 use smtp_proto::stage::Stage;
 use smtp_proto::status::{Code, Enhanced};
 
 use crate::pump::{Blocked, Pump};
-use crate::{Error, ErrorKind, Io, Shutdown, unless};
+use crate::{Error, ErrorKind, Io, Shutdown, Trust, unless};
 
 /// How a server's connections are secured.
 #[derive(Clone, Debug, Default)]
@@ -38,8 +40,15 @@ pub enum Security {
 pub struct Connection<I> {
     pub(crate) pump: Pump<I>,
     pub(crate) server: Server,
+    /// Who the client is: as the transport says, its PROXY header, or XCLIENT.
+    pub(crate) address: Option<SocketAddr>,
+    /// Who the client is without what XCLIENT says: what it is trusted with goes by that.
+    believed: Option<SocketAddr>,
     security: Security,
+    trust: Trust,
     shutdown: Shutdown,
+    /// What has come of a PROXY header, while one is awaited.
+    header: Option<BytesMut>,
     /// Octets of the input that the last turn borrowed.
     lent: usize,
     greeted: bool,
@@ -79,14 +88,33 @@ impl<I: Io> Connection<I> {
         };
         let server = Server::new(config);
         Ok(Self {
+            address: io.peer(),
+            believed: io.peer(),
             pump: Pump { io, link },
             server,
             security,
+            trust: Trust::NOBODY,
             shutdown,
+            header: None,
             lent: 0,
             greeted: false,
             ended: false,
         })
+    }
+
+    /// Believes these about who the client is. To be said ahead of the first [`next`](Self::next).
+    #[must_use]
+    pub fn with_trust(mut self, trust: Trust) -> Self {
+        self.header = trust.proxy.contain(self.address).then(BytesMut::new);
+        self.trust = trust;
+        self
+    }
+
+    /// The client's address: the transport's, if it has one, or what a trusted PROXY header said in its place, or XCLIENT
+    /// where a [`Handler`](crate::Handler) took it.
+    #[must_use]
+    pub const fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 
     /// The machine: who is logged in, whether TLS is on, what is offered.
@@ -169,10 +197,15 @@ impl<I: Io> Connection<I> {
 
     async fn step(&mut self) -> Result<Option<Taken>, Error> {
         self.pump.link.consume(std::mem::take(&mut self.lent));
+        if self.header.is_some() && !self.read_header().await? {
+            return Ok(None);
+        }
         if self.pump.link.is_tls() && !self.greeted && !self.shake_hands().await? {
             return Ok(None);
         }
-        self.greeted = true;
+        if !std::mem::replace(&mut self.greeted, true) {
+            self.restrict();
+        }
         loop {
             if self.shutdown.has_begun() {
                 self.server.shut_down();
@@ -202,6 +235,44 @@ impl<I: Io> Connection<I> {
                 Err(violation) => return Err(violation.into()),
             }
         }
+    }
+
+    /// Reads the PROXY header, which stands ahead of everything else, TLS too. False at an end before it has begun, as of a
+    /// balancer that looks whether anybody listens.
+    async fn read_header(&mut self) -> Result<bool, Error> {
+        // The connection is new: its age counts from where the header may begin.
+        let until = Some(self.server.config().timeouts.command);
+        let failed = |error| Err(Error::new(ErrorKind::from(error), Stage::Connect));
+        while let Some(header) = &mut self.header {
+            match Proxied::parse(header) {
+                Ok(Some((proxied, len))) => {
+                    if let Proxied::For { source, .. } = proxied {
+                        (self.address, self.believed) = (Some(source), Some(source));
+                    }
+                    let incoming = self.pump.link.incoming();
+                    incoming.extend_from_slice(&header[len..]);
+                    self.header = None;
+                    let received = self.pump.link.received();
+                    received.map_err(|error| Error::new(error, Stage::Handshake))?;
+                    return Ok(true);
+                }
+                Ok(None) => {}
+                Err(malformed) => return Err(Error::new(malformed, Stage::Connect)),
+            }
+            match unless(&self.shutdown, self.pump.io.read(header, until)).await {
+                None => return Ok(false),
+                Some(Ok(0)) if header.is_empty() => return Ok(false),
+                Some(Ok(0)) => return failed(std::io::ErrorKind::UnexpectedEof.into()),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return failed(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Offers to this peer what it is trusted with. TLS forgets it, as all that is offered.
+    fn restrict(&mut self) {
+        self.trust.restrict(self.believed, self.server.capabilities_mut());
     }
 
     async fn write(&mut self, until: Option<Duration>) -> Result<(), Error> {
@@ -260,6 +331,7 @@ impl<I: Io> Connection<I> {
         let Some(shaken) = unless(&self.shutdown, self.pump.handshake(until)).await else { return Ok(false) };
         shaken.map_err(|blocked| Error::blocked(blocked, Stage::Handshake))?;
         self.server.tls_established();
+        self.restrict();
         Ok(true)
     }
 

@@ -13,6 +13,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -102,6 +103,30 @@ impl<E: Executor> Adapter for On<E> {
 
     fn stream(octets: Vec<u8>, fails: bool) -> impl Message {
         smtp_asyncstd::stream(futures_lite::io::Cursor::new(octets).chain(End { fails }), Content::unknown())
+    }
+
+    type Pool = smtp_asyncstd::Pool;
+
+    fn pool(to: &Destination, limits: smtp_asyncstd::PoolLimits) -> Self::Pool {
+        smtp_asyncstd::Pool::with_limits(to.clone(), limits)
+    }
+
+    async fn together(tasks: Vec<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>>) {
+        let (count, all) = (tasks.len(), Arc::new(()));
+        let done = Arc::new(AtomicUsize::new(0));
+        for task in tasks {
+            let (done, there) = (Arc::clone(&done), Arc::clone(&all));
+            E::spawn(Box::pin(async move {
+                // Gone with the task, also if that panics.
+                let _there = there;
+                task.await;
+                done.fetch_add(1, Ordering::SeqCst);
+            }));
+        }
+        while Arc::strong_count(&all) > 1 {
+            async_io::Timer::after(Duration::from_millis(2)).await;
+        }
+        assert_eq!(done.load(Ordering::SeqCst), count, "one panicked");
     }
 
     fn pull(

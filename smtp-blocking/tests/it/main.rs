@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use conformance::{Adapter, Client, conformance};
 use smtp_blocking::client::SendError;
-use smtp_blocking::proto::command::Command;
+use smtp_blocking::proto::command::{Attributes, Command};
 use smtp_blocking::proto::reply::Reply;
 use smtp_blocking::proto::server::Config;
 use smtp_blocking::proto::session::{Content, Envelope, Report, Transfer};
@@ -99,6 +99,20 @@ impl Adapter for Blocking {
         smtp_blocking::stream(io::Cursor::new(octets).chain(End { fails }), Content::unknown())
     }
 
+    type Pool = smtp_blocking::Pool;
+
+    fn pool(to: &Destination, limits: smtp_blocking::PoolLimits) -> Self::Pool {
+        smtp_blocking::Pool::with_limits(to.clone(), limits)
+    }
+
+    async fn together(tasks: Vec<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>>) {
+        let threads: Vec<_> =
+            tasks.into_iter().map(|task| std::thread::spawn(|| smtp_blocking::block_on(task))).collect();
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
+    }
+
     fn pull(
         io: Self::Socket,
         config: Arc<Config>,
@@ -138,6 +152,12 @@ impl Client for Connection {
     async fn command(&mut self, command: Command<'_>) -> Result<Reply<'static>, Error> {
         self.command(command)
     }
+    async fn xclient(&mut self, attributes: &Attributes<'_>) -> Result<Reply<'static>, Error> {
+        self.xclient(attributes)
+    }
+    async fn xforward(&mut self, attributes: &Attributes<'_>) -> Result<Reply<'static>, Error> {
+        self.xforward(attributes)
+    }
     async fn noop(&mut self) -> Result<(), Error> {
         self.noop()
     }
@@ -157,3 +177,21 @@ impl Client for Connection {
 
 tests!(Blocking);
 conformance!(Blocking);
+
+impl conformance::Pool for smtp_blocking::Pool {
+    async fn send(&self, envelope: &Envelope<'_>, message: impl Message) -> Result<Report, SendError> {
+        self.send(envelope, message)
+    }
+    async fn sweep(&self) {
+        self.sweep();
+    }
+    async fn close(&self) {
+        self.close();
+    }
+    fn idle(&self) -> usize {
+        self.idle()
+    }
+    fn waiting(&self) -> usize {
+        self.waiting()
+    }
+}

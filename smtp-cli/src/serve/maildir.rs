@@ -35,10 +35,19 @@ impl Maildir {
     ///
     /// The system's.
     pub fn open(root: &Path) -> io::Result<Self> {
+        // A folder that is made is an entry in the one above it, and lasts only once that one is on the disk.
+        let made: Vec<_> = root.ancestors().take_while(|folder| !folder.exists()).collect();
         for part in ["tmp", "new", "cur"] {
             fs::create_dir_all(root.join(part))?;
         }
         sync(root)?;
+        for folder in made {
+            match folder.parent() {
+                Some(above) if above.as_os_str().is_empty() => sync(Path::new("."))?,
+                Some(above) => sync(above)?,
+                None => {}
+            }
+        }
         let mut random = [0; 4];
         getrandom::fill(&mut random)?;
         let host = gethostname::gethostname().to_string_lossy().replace('/', "\\057").replace(':', "\\072");

@@ -15,6 +15,7 @@ use smtp_tokio::proto::server::Config;
 use smtp_tokio::proto::stage::Protocol;
 use smtp_tokio::{Listener, Service, Shutdown};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 pub use handler::{Receiver, Shared};
 pub use maildir::{Draft, Maildir, MessageId};
@@ -61,22 +62,26 @@ pub async fn run(args: Serve) -> Result<ExitCode, Failure> {
         announce(format_args!("ca {}", ca.display()));
     }
     let shutdown = Shutdown::new();
-    let mut serving = Vec::new();
+    let mut serving = JoinSet::new();
     for (listener, service, mode) in listeners {
         let address =
             listener.local_addr().map_err(|error| Failure::new(exit::OS_ERROR, error.to_string()))?;
         announce(format_args!("listening {address} {mode}"));
         let (shutdown, shared) = (shutdown.clone(), Arc::clone(&shared));
-        serving.push(tokio::spawn(async move {
+        serving.spawn(async move {
             smtp_tokio::serve(listener, service, &shutdown, || Receiver::new(Arc::clone(&shared))).await
-        }));
+        });
     }
-    tokio::spawn(signals.begin(shutdown));
-    for served in serving {
-        let served = served.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
-        served.map_err(|error| Failure::new(exit::OS_ERROR, format!("listening: {error}")))?;
+    tokio::spawn(signals.begin(shutdown.clone()));
+    let mut result = Ok(ExitCode::SUCCESS);
+    while let Some(served) = serving.join_next().await {
+        // A listener that ends by itself ends the others, once their messages in hand are answered.
+        shutdown.begin();
+        if let Err(error) = served.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
+            result = Err(Failure::new(exit::OS_ERROR, format!("listening: {error}")));
+        }
     }
-    Ok(ExitCode::SUCCESS)
+    result
 }
 
 fn certificate(args: &Serve) -> Result<Option<Certificate>, Failure> {

@@ -2,6 +2,7 @@
 
 mod crash;
 mod help;
+mod pools;
 mod send;
 mod serve;
 mod support;

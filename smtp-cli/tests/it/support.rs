@@ -30,9 +30,19 @@ impl Server {
         Self::start_by(Command::new(SMTP), args)
     }
 
+    /// Starts it anew where another one was: what is left of that one's connections does not keep the port.
+    pub(crate) fn start_at(port: u16, args: &[&str]) -> Self {
+        Self::start_on(Command::new(SMTP), port, args)
+    }
+
     /// Starts it by a command that takes the tool's arguments.
-    pub(crate) fn start_by(mut command: Command, args: &[&str]) -> Self {
-        command.args(["serve", "--listen", "127.0.0.1:0", "--name", "mx.example.net"]).args(args);
+    pub(crate) fn start_by(command: Command, args: &[&str]) -> Self {
+        Self::start_on(command, 0, args)
+    }
+
+    fn start_on(mut command: Command, at: u16, args: &[&str]) -> Self {
+        let address = format!("127.0.0.1:{at}");
+        command.args(["serve", "--listen", &address, "--name", "mx.example.net"]).args(args);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let lines = lines(child.stdout.take().expect("a pipe"));
         let listeners = 1 + args.iter().filter(|arg| **arg == "--implicit-tls").count();

@@ -6,6 +6,7 @@ use std::task::Poll;
 
 use smtp_driver::ErrorKind;
 use smtp_driver::proto::error::Violation;
+use smtp_driver::proto::extension::{Capabilities, Extension};
 use smtp_driver::proto::session::{NotSent, Outcome};
 use smtp_driver::proto::stage::Stage;
 use smtp_driver::proto::status::Code;
@@ -39,6 +40,35 @@ fn play_up_to(wire: &mut Wire, step: usize) {
 
 fn both<'a>() -> Envelope<'a> {
     envelope("ann@example.org", &["ben@example.net", "cat@example.net"])
+}
+
+/// Both sides of PIPECONNECT; and a server that has it no more, and takes the EHLO for out of sequence.
+pub(crate) fn ehlo_goes_ahead_of_a_greeting_that_allows_it<A: Adapter>() {
+    let cached = Capabilities::new().with(Extension::PipeConnect);
+    let script = Script::new(|wire| {
+        // Nothing was said to it yet.
+        wire.hear("EHLO ");
+        wire.say("220 mx.example.org ESMTP\r\n503 too early\r\n");
+        wire.hear("EHLO ");
+        wire.say("250 mx.example.org\r\n");
+        wire.hear("QUIT");
+        wire.say("221 bye\r\n");
+    });
+    let mut config = config();
+    config.capabilities = config.capabilities.with(Extension::PipeConnect);
+    let (server, post) = start::<A>(Service::new(config.shared()));
+    A::run(async {
+        let client =
+            A::client(&script.destination().with_cached(cached.clone())).await.expect("a connection");
+        client.quit().await;
+        let mut client = A::client(&server.plain().with_cached(cached)).await.expect("a connection");
+        let report = client.send(&both(), "x\r\n").await.expect("a report");
+        assert!(report.all_delivered());
+        client.quit().await;
+    });
+    script.end();
+    server.end();
+    assert_eq!((post.letters().len(), post.ended()), (1, vec![None]));
 }
 
 pub(crate) fn a_greeting_that_refuses_is_told<A: Adapter>() {

@@ -6,15 +6,18 @@
 mod clerk;
 mod faults;
 mod messages;
+mod pool;
 mod script;
 #[cfg(feature = "rustls")]
 mod secure;
 mod serving;
+mod trusted;
 
 use std::future::Future;
 use std::io;
 #[cfg(unix)]
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -22,19 +25,22 @@ use std::time::{Duration, Instant};
 pub(crate) use clerk::{Clerk, Letter, Post};
 pub(crate) use faults::*;
 pub(crate) use messages::*;
+pub(crate) use pool::*;
 use script::Script;
 #[cfg(feature = "rustls")]
 pub(crate) use secure::*;
 pub(crate) use serving::*;
 use smtp_driver::client::SendError;
+use smtp_driver::pool::Limits;
 use smtp_driver::proto::address::Domain;
 use smtp_driver::proto::client;
-use smtp_driver::proto::command::Command;
+use smtp_driver::proto::command::{Attributes, Command};
 use smtp_driver::proto::reply::Reply;
 use smtp_driver::proto::server::Config;
 use smtp_driver::proto::session::{Envelope, Report, Transfer};
 use smtp_driver::server::{Security, Turn};
-use smtp_driver::{Destination, Error, Handler, Io, Message, Service, Shutdown};
+use smtp_driver::{Connector, Destination, Error, Handler, Io, Message, Service, Shutdown};
+pub(crate) use trusted::*;
 
 use crate::suite::Runtime;
 
@@ -64,6 +70,10 @@ pub(crate) trait Adapter: Runtime {
     ) -> impl Future<Output = io::Result<()>>;
     /// The adapter's `stream` over a reader of these octets, which then ends, or `fails`.
     fn stream(octets: Vec<u8>, fails: bool) -> impl Message;
+    type Pool: Pool;
+    fn pool(to: &Destination, limits: Limits) -> Self::Pool;
+    /// Runs these beside each other, up to their ends.
+    fn together(tasks: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>) -> impl Future<Output = ()>;
     fn pull(io: Self::Socket, config: Arc<Config>, security: Security, shutdown: Shutdown) -> Self::Server;
     fn next(server: &mut Self::Server) -> impl Future<Output = Result<Option<Turn<'_>>, Error>>;
 }
@@ -81,11 +91,48 @@ pub(crate) trait Client {
         reported: impl FnMut(Report),
     ) -> impl Future<Output = Result<(), Error>>;
     fn command(&mut self, command: Command<'_>) -> impl Future<Output = Result<Reply<'static>, Error>>;
+    fn xclient(&mut self, attributes: &Attributes<'_>)
+    -> impl Future<Output = Result<Reply<'static>, Error>>;
+    fn xforward(
+        &mut self,
+        attributes: &Attributes<'_>,
+    ) -> impl Future<Output = Result<Reply<'static>, Error>>;
     fn noop(&mut self) -> impl Future<Output = Result<(), Error>>;
     fn quit(self) -> impl Future<Output = ()>;
     fn set_transfer(&mut self, transfer: Transfer);
     fn is_usable(&self) -> bool;
     fn is_tls(&self) -> bool;
+}
+
+/// An adapter's pool, asynchronous where the adapter's is not.
+pub(crate) trait Pool: Clone + Send + Sync + 'static {
+    fn send(
+        &self,
+        envelope: &Envelope<'_>,
+        message: impl Message,
+    ) -> impl Future<Output = Result<Report, SendError>> + Send;
+    fn sweep(&self) -> impl Future<Output = ()> + Send;
+    fn close(&self) -> impl Future<Output = ()> + Send;
+    fn idle(&self) -> usize;
+    fn waiting(&self) -> usize;
+}
+
+impl<C: Connector + 'static> Pool for smtp_driver::Pool<C> {
+    async fn send(&self, envelope: &Envelope<'_>, message: impl Message) -> Result<Report, SendError> {
+        self.send(envelope, message).await
+    }
+    async fn sweep(&self) {
+        self.sweep().await;
+    }
+    async fn close(&self) {
+        self.close().await;
+    }
+    fn idle(&self) -> usize {
+        self.idle()
+    }
+    fn waiting(&self) -> usize {
+        self.waiting()
+    }
 }
 
 impl<I: Io> Client for smtp_driver::client::Connection<I> {
@@ -101,6 +148,12 @@ impl<I: Io> Client for smtp_driver::client::Connection<I> {
     }
     async fn command(&mut self, command: Command<'_>) -> Result<Reply<'static>, Error> {
         self.command(command).await
+    }
+    async fn xclient(&mut self, attributes: &Attributes<'_>) -> Result<Reply<'static>, Error> {
+        self.xclient(attributes).await
+    }
+    async fn xforward(&mut self, attributes: &Attributes<'_>) -> Result<Reply<'static>, Error> {
+        self.xforward(attributes).await
     }
     async fn noop(&mut self) -> Result<(), Error> {
         self.noop().await
@@ -137,6 +190,7 @@ macro_rules! conformance {
             lmtp_answers_for_each_recipient
             #[cfg(unix)] lmtp_over_a_unix_socket
             a_greeting_that_refuses_is_told
+            ehlo_goes_ahead_of_a_greeting_that_allows_it
             a_421_at_any_stage_ends_the_connection
             a_server_that_never_answers_times_out_at_that_stage
             a_server_that_hangs_up_within_a_message_did_not_take_it
@@ -149,6 +203,29 @@ macro_rules! conformance {
             a_forgotten_responder_answers_451
             a_handler_that_waits_holds_no_reply_back
             connections_over_the_limit_wait
+            a_proxy_header_tells_who_the_client_is
+            a_trusted_connection_without_a_header_is_closed
+            no_header_is_looked_for_from_others
+            xclient_is_believed_from_whom_it_is_offered_to
+            xclient_and_xforward_are_offered_to_nobody_else
+            #[cfg(feature = "rustls")] a_proxy_header_stands_ahead_of_tls
+            many_recipients_go_in_several_transactions
+            a_stream_is_not_read_twice
+            a_pool_uses_its_connections_again
+            a_pool_keeps_to_what_a_session_takes
+            a_pool_sees_that_the_server_hung_up
+            a_pool_sees_a_421_on_an_idle_connection
+            a_pool_asks_those_that_idled_long
+            a_pool_closes_those_that_idle_too_long
+            a_pool_tries_again_what_was_cut_short
+            a_pool_tries_again_but_once
+            a_pool_does_not_repeat_what_may_have_been_taken
+            a_pool_does_not_repeat_what_was_decided
+            a_pool_does_not_repeat_what_it_cannot_read_again
+            a_pool_is_bounded
+            a_pool_serves_in_the_order_of_arrival
+            a_pool_that_closes_says_quit
+            a_pool_is_whole_after_a_send_is_dropped
             #[cfg(feature = "rustls")] starttls_then_a_message
             #[cfg(feature = "rustls")] implicit_tls_then_a_message
             #[cfg(feature = "rustls")] five_mebibytes_arrive_through_tls

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use smtp_driver::Destination;
 
@@ -35,6 +36,47 @@ impl Script {
 
     pub(crate) fn end(self) {
         self.thread.join().expect("the script was followed");
+    }
+}
+
+/// Several connections, one behind the other, each with a play of its own.
+pub(crate) struct Scripts {
+    pub(crate) port: u16,
+    thread: JoinHandle<TcpListener>,
+}
+
+pub(crate) type Play = Box<dyn FnOnce(&mut Wire) + Send>;
+
+impl Scripts {
+    pub(crate) fn new(plays: Vec<Play>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let thread = thread::spawn(move || {
+            for play in plays {
+                let (stream, _) = listener.accept().expect("a connection");
+                stream.set_read_timeout(Some(LONG)).expect("a timeout");
+                // Read in small pieces, a long message would stand still again and again: loopback's segments have 64 KiB.
+                play(&mut Wire(BufReader::with_capacity(1 << 20, stream)));
+            }
+            listener
+        });
+        Self { port, thread }
+    }
+
+    pub(crate) fn destination(&self) -> Destination {
+        Destination::plain("127.0.0.1", self.port)
+    }
+
+    /// All were played, and nobody has connected since.
+    pub(crate) fn end(self) {
+        let started = Instant::now();
+        while !self.thread.is_finished() {
+            assert!(started.elapsed() < LONG, "it was not played to its end");
+            thread::sleep(Duration::from_millis(2));
+        }
+        let listener = self.thread.join().expect("the scripts were followed");
+        listener.set_nonblocking(true).expect("an option");
+        assert!(listener.accept().is_err(), "one connection too many");
     }
 }
 
@@ -81,6 +123,11 @@ impl Wire {
         }
     }
 
+    /// Says that nothing more will be said.
+    pub(crate) fn hang_up(&mut self) {
+        self.0.get_ref().shutdown(std::net::Shutdown::Write).expect("it was open");
+    }
+
     pub(crate) fn hear_octets(&mut self, count: usize) {
         self.0.read_exact(&mut vec![0; count]).expect("so many octets");
     }
@@ -93,6 +140,21 @@ impl Wire {
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "it does not hang up");
         }
         rest
+    }
+
+    /// A message for one recipient, up to its end, without PIPELINING; what answers it is yet to be said.
+    pub(crate) fn hear_letter(&mut self) {
+        for (verb, answer) in [("MAIL ", "250 ok\r\n"), ("RCPT ", "250 ok\r\n"), ("DATA", "354 go\r\n")] {
+            self.hear(verb);
+            self.say(answer);
+        }
+        self.hear_message();
+    }
+
+    /// A message for one recipient, taken.
+    pub(crate) fn take_letter(&mut self) {
+        self.hear_letter();
+        self.say("250 ok\r\n");
     }
 
     /// The greeting, EHLO, and these extensions.

@@ -50,18 +50,18 @@ fn trusting(pki: &Pki) -> Arc<ClientConfig> {
     Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-fn identity() -> Arc<ServerConfig> {
+pub(super) fn identity() -> Arc<ServerConfig> {
     let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
     let chain = vec![OURS.leaf.clone()];
     Arc::new(builder.with_single_cert(chain, OURS.key.clone_key()).expect("a certificate"))
 }
 
-fn submission(server: &Running) -> Destination {
+pub(super) fn submission(server: &Running) -> Destination {
     Destination::submission("localhost", trusting(&OURS)).with_port(server.port)
 }
 
-fn submissions(server: &Running) -> Destination {
+pub(super) fn submissions(server: &Running) -> Destination {
     Destination::submissions("localhost", trusting(&OURS)).with_port(server.port)
 }
 

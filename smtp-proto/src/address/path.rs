@@ -1,4 +1,5 @@
 use core::fmt;
+use core::str::FromStr;
 
 use nom::Parser;
 use nom::bytes::complete::tag;
@@ -137,6 +138,50 @@ impl<'a> ForwardPath<'a> {
     }
 }
 
+/// With its angle brackets or without; nothing at all is `<>`.
+impl<'a> TryFrom<&'a str> for ReversePath<'a> {
+    type Error = Error;
+
+    fn try_from(text: &'a str) -> Result<Self, Error> {
+        match text {
+            "" => Ok(Self::Null),
+            _ if text.starts_with('<') => Self::parse(text),
+            _ => Mailbox::parse(text).map(Self::Mailbox),
+        }
+    }
+}
+
+/// With its angle brackets or without.
+impl<'a> TryFrom<&'a str> for ForwardPath<'a> {
+    type Error = Error;
+
+    fn try_from(text: &'a str) -> Result<Self, Error> {
+        match text {
+            _ if text.starts_with('<') => Self::parse(text),
+            _ if text.eq_ignore_ascii_case("postmaster") => Ok(Self::Postmaster),
+            _ => Mailbox::parse(text).map(Self::Mailbox),
+        }
+    }
+}
+
+/// As [`TryFrom`].
+impl FromStr for ReversePath<'static> {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        ReversePath::try_from(text).map(ReversePath::into_owned)
+    }
+}
+
+/// As [`TryFrom`].
+impl FromStr for ForwardPath<'static> {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        ForwardPath::try_from(text).map(ForwardPath::into_owned)
+    }
+}
+
 impl<'a> From<Mailbox<'a>> for ReversePath<'a> {
     fn from(mailbox: Mailbox<'a>) -> Self {
         Self::Mailbox(mailbox)
@@ -158,5 +203,31 @@ impl fmt::Display for ReversePath<'_> {
 impl fmt::Display for ForwardPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<{}>", self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_come_with_brackets_or_without() {
+        for text in ["<ann@x.example>", "ann@x.example"] {
+            assert_eq!(text.parse::<ReversePath<'static>>().unwrap().as_str(), "ann@x.example");
+            assert_eq!(text.parse::<ForwardPath<'static>>().unwrap().as_str(), "ann@x.example");
+        }
+        for text in ["", "<>"] {
+            assert_eq!(text.parse(), Ok(ReversePath::Null));
+            assert!(text.parse::<ForwardPath<'static>>().is_err(), "{text:?} goes nowhere");
+        }
+        for text in ["postmaster", "<Postmaster>"] {
+            assert_eq!(text.parse(), Ok(ForwardPath::Postmaster));
+            assert!(text.parse::<ReversePath<'static>>().is_err(), "{text:?} is nobody's address");
+        }
+        for text in ["<ann@x.example", "ann@x.example>", "<<ann@x.example>>", "ann", "<ann@x.example> SIZE=1"]
+        {
+            assert!(text.parse::<ReversePath<'static>>().is_err(), "{text:?}");
+            assert!(text.parse::<ForwardPath<'static>>().is_err(), "{text:?}");
+        }
     }
 }

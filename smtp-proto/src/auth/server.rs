@@ -47,6 +47,7 @@ pub struct Exchange {
 
 /// What a server offered, and what it brings to an exchange.
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct Offer<'a> {
     /// The mechanisms in its reply to EHLO. SCRAM looks here whether a -PLUS was among them.
     pub mechanisms: Mechanisms,
@@ -56,6 +57,26 @@ pub struct Offer<'a> {
     pub nonce: &'a [u8],
     /// The server's own name, for CRAM-MD5's challenge.
     pub domain: &'a str,
+}
+
+impl<'a> Offer<'a> {
+    /// An offer of these, with this nonce, bound to no channel.
+    #[must_use]
+    pub const fn new(mechanisms: Mechanisms, nonce: &'a [u8]) -> Self {
+        Self { mechanisms, binding: ChannelBinding::None, nonce, domain: "" }
+    }
+
+    /// Bound to this channel.
+    #[must_use]
+    pub const fn with_binding(self, binding: ChannelBinding<'a>) -> Self {
+        Self { binding, ..self }
+    }
+
+    /// By a server of this name.
+    #[must_use]
+    pub const fn with_domain(self, domain: &'a str) -> Self {
+        Self { domain, ..self }
+    }
 }
 
 /// What comes next in an exchange.

@@ -8,7 +8,7 @@ use crate::auth::{Base64, MechanismName};
 use crate::command::{Attributes, Command, Mail, Rcpt, Text};
 use crate::dot::Segments;
 use crate::error::NotNow;
-use crate::extension::Extension;
+use crate::extension::{Capabilities, Extension};
 use crate::param::Params;
 use crate::stage::{Protocol, Stage};
 
@@ -46,13 +46,48 @@ impl Client {
     /// [`NotNow`] while replies are awaited.
     pub fn ehlo(&mut self, name: &Domain<'_>, output: &mut BytesMut) -> Result<(), NotNow> {
         self.admit()?;
+        self.greet(name, output);
+        Ok(())
+    }
+
+    /// EHLO ahead of the server's greeting, which saves its round trip, to a host that offered PIPECONNECT when it was last
+    /// spoken to (Exim's extension): `cached` is what it listed then. What counts afterwards is what it lists now.
+    ///
+    /// Both replies come in their order. If the greeting refuses, so will the reply to EHLO, as that of any server that is
+    /// out of date with `cached`: to a 220 and a refused EHLO, say [`ehlo`](Self::ehlo) anew; and a server that takes
+    /// this for an early talker closes, so forget what was cached and connect again.
+    ///
+    /// # Errors
+    ///
+    /// [`NotNow::NotOffered`] without PIPECONNECT in `cached`; other [`NotNow`] unless the greeting, and nothing else, is
+    /// awaited.
+    pub fn ehlo_ahead(
+        &mut self,
+        name: &Domain<'_>,
+        cached: &Capabilities<'_>,
+        output: &mut BytesMut,
+    ) -> Result<(), NotNow> {
+        if self.is_closed() {
+            return Err(NotNow::Closed);
+        }
+        if self.flight.front() != Some(Stage::Greeting) || self.flight.owed() != 1 {
+            return Err(NotNow::AwaitingReply);
+        }
+        if !cached.has(Extension::PipeConnect) {
+            return Err(NotNow::NotOffered(Extension::PipeConnect));
+        }
+        self.greet(name, output);
+        Ok(())
+    }
+
+    fn greet(&mut self, name: &Domain<'_>, output: &mut BytesMut) {
         let name = name.as_borrowed();
         let command = match self.config.protocol {
             Protocol::Smtp => Command::Ehlo(name),
             Protocol::Lmtp => Command::Lhlo(name),
         };
+        self.state.hello_sent(true);
         self.send(Stage::Hello, &command, output);
-        Ok(())
     }
 
     /// HELO, for servers that know no EHLO: no extension can be used then.
@@ -65,6 +100,7 @@ impl Client {
         if self.config.protocol == Protocol::Lmtp {
             return Err(NotNow::NoHello);
         }
+        self.state.hello_sent(false);
         self.send(Stage::Hello, &Command::Helo(name.as_borrowed()), output);
         Ok(())
     }
@@ -84,7 +120,9 @@ impl Client {
         Ok(())
     }
 
-    /// AUTH (RFC 4954), with an initial response where the mechanism has one and the line stays within 512 octets.
+    /// AUTH (RFC 4954), with an initial response where one is given. One that would make the line longer than 512 octets
+    /// has to wait for the server's empty challenge (RFC 4954, 4): it is the caller's to hold it back, as
+    /// [`Open`](crate::session::Open) does.
     ///
     /// # Errors
     ///
@@ -310,7 +348,6 @@ impl Client {
     ///
     /// [`NotNow`] as for [`noop`](Self::noop), and if it was not offered.
     pub fn xclient(&mut self, attributes: &Attributes<'_>, output: &mut BytesMut) -> Result<(), NotNow> {
-        self.offered(Extension::Xclient)?;
         self.command(&Command::Xclient(attributes.as_borrowed()), output)
     }
 
@@ -319,8 +356,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`NotNow`] while replies are awaited that have to come first, in the midst of a message, and for verbs that
-    /// have a method of their own.
+    /// [`NotNow`] while replies are awaited that have to come first, in the midst of a message, for verbs that have a
+    /// method of their own, and for ETRN, XCLIENT and XFORWARD where they were not offered.
     pub fn command(&mut self, command: &Command<'_>, output: &mut BytesMut) -> Result<(), NotNow> {
         use Command as C;
         self.admit()?;
@@ -336,6 +373,12 @@ impl Client {
             C::Other { .. } => Stage::Other,
             _ => return Err(NotNow::NothingOwed),
         };
+        match stage {
+            Stage::Etrn => self.offered(Extension::Etrn)?,
+            Stage::Xclient => self.offered(Extension::Xclient)?,
+            Stage::Xforward => self.offered(Extension::Xforward)?,
+            _ => {}
+        }
         self.send(stage, command, output);
         Ok(())
     }

@@ -22,9 +22,10 @@ use core::time::Duration;
 pub use config::Config;
 pub use event::{Answer, Step, Taken};
 
+use crate::address::ForwardPath;
 use crate::dot::Stuffer;
 use crate::error::Violation;
-use crate::extension::Capabilities;
+use crate::extension::{Capabilities, Domains};
 use crate::limits::Deadline;
 use crate::link;
 use crate::reply::{self, Reply};
@@ -133,6 +134,22 @@ impl Client {
     pub fn needs_reset(&self) -> bool {
         let left_open = self.state.open && self.flight.is_empty() && !self.in_body();
         left_open || self.flight.back() == Some(Stage::LastChunk)
+    }
+
+    /// How many transactions more this session has room for, where the server says (RFC 9422, MAILMAX).
+    #[must_use]
+    pub fn mails_left(&self) -> Option<u32> {
+        self.capabilities.limits().mail_max.map(|max| max.saturating_sub(self.state.mails))
+    }
+
+    /// Keeps room for a recipient at this domain, if the session has any (RFC 9422, RCPTDOMAINMAX).
+    pub(crate) fn reserve_domain(&mut self, to: &ForwardPath<'_>) -> bool {
+        let Some(max) = self.capabilities.limits().rcpt_domain_max else { return true };
+        let over = self.state.domains.is_over(to, max);
+        if !over {
+            self.state.domains.add(Domains::of(to));
+        }
+        !over
     }
 
     /// Recipients accepted in the transaction whose replies came last.
@@ -249,7 +266,11 @@ impl Client {
         let over = self.flight.is_empty() && self.config.protocol == Protocol::Smtp;
         self.state.answered(stage, code, later_mail, over);
         match (stage, reply.is_positive()) {
-            (Stage::Hello, true) => self.capabilities = Capabilities::parse(reply).into_owned(),
+            (Stage::Hello, true) if self.state.extended => {
+                self.capabilities = Capabilities::parse(reply).into_owned();
+            }
+            // Whatever lines its response has, HELO has no extensions (RFC 5321, 4.1.1.1).
+            (Stage::Hello, true) => self.capabilities = Capabilities::new(),
             (Stage::Data, _) if code.as_u16() == 354 => {
                 self.phase = Phase::Data(Stuffer::new(self.config.line_ends));
             }

@@ -4,13 +4,16 @@
 //! 2. Some of the state runs ahead of the replies (what was sent), some follows them (what was answered): each field
 //!    says which.
 
+use crate::extension::Domains;
 use crate::stage::{Protocol, Stage};
 use crate::status::{Class, Code};
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) tls: bool,
     pub(super) greeted: bool,
+    /// Sent: the last greeting command was EHLO or LHLO, whose response lists capabilities.
+    pub(super) extended: bool,
     pub(super) authenticated: bool,
     /// Answered: a 334 waits for its response.
     pub(super) challenged: bool,
@@ -26,6 +29,10 @@ pub(super) struct State {
     pub(super) accepted: u32,
     /// Answered: replies to the end of data that are still to come, once the first of several came.
     left: u32,
+    /// Sent: MAIL commands in this session (RFC 9422, MAILMAX).
+    pub(super) mails: u32,
+    /// Sent, or about to be: the domains of this session's recipients, where their number is limited.
+    pub(super) domains: Domains,
 }
 
 impl State {
@@ -53,13 +60,18 @@ impl State {
     }
 
     /// TLS is on: all that was said before is forgotten (RFC 3207, 4.2).
-    pub(super) const fn tls_established(&mut self) {
-        *self = Self { tls: true, ..EMPTY };
+    pub(super) fn tls_established(&mut self) {
+        *self = Self { tls: true, ..Self::default() };
+    }
+
+    pub(super) const fn hello_sent(&mut self, extended: bool) {
+        self.extended = extended;
     }
 
     pub(super) const fn mail_sent(&mut self, prdr: bool) {
         self.open = true;
         self.prdr_asked = prdr;
+        self.mails = self.mails.saturating_add(1);
     }
 
     /// Whether this reply is the last one to its command: LMTP answers the end of data once per accepted recipient,
@@ -79,7 +91,7 @@ impl State {
 
     /// A reply came; `later_mail` says whether a MAIL of a later transaction is in flight already, `nothing_later`
     /// whether the flight is over.
-    pub(super) const fn answered(&mut self, stage: Stage, code: Code, later_mail: bool, nothing_later: bool) {
+    pub(super) fn answered(&mut self, stage: Stage, code: Code, later_mail: bool, nothing_later: bool) {
         let accepted = matches!(code.class(), Class::Completed);
         match stage {
             Stage::Hello if accepted => {
@@ -104,21 +116,8 @@ impl State {
                 self.challenged = code.as_u16() == 334;
                 self.authenticated = accepted;
             }
-            Stage::Xclient if accepted => *self = Self { tls: self.tls, ..EMPTY },
+            Stage::Xclient if accepted => *self = Self { tls: self.tls, ..Self::default() },
             _ => {}
         }
     }
 }
-
-const EMPTY: State = State {
-    tls: false,
-    greeted: false,
-    authenticated: false,
-    challenged: false,
-    open: false,
-    prdr_asked: false,
-    prdr: false,
-    held: false,
-    accepted: 0,
-    left: 0,
-};

@@ -13,8 +13,19 @@ use super::scan::{self, CR, CRLF, LF, STEP};
 pub(super) struct Rules {
     /// A CR or LF alone becomes a CRLF.
     pub(super) mend: bool,
-    /// Dots that begin a line are doubled; else one is left out.
-    pub(super) stuff: bool,
+    /// What becomes of dots that begin a line.
+    pub(super) dots: Dots,
+}
+
+/// What becomes of a dot that begins a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dots {
+    /// It is doubled.
+    Stuff,
+    /// It is left out.
+    Unstuff,
+    /// It is content like all else, as in a chunk.
+    Keep,
 }
 
 /// More edits than this in one window, and it goes through a small buffer: a call for each would cost more than the octets.
@@ -77,9 +88,10 @@ impl<'c> Windows<'c> {
 fn edit(bytes: &[u8], at: usize, first: u32, rules: Rules) -> (&'static [u8], bool) {
     let (octet, behind) = (bytes[at], scan::behind(bytes, at, first));
     let behind_cr = behind as u8 == CR;
-    if octet == b'.' {
+    if octet == b'.' && rules.dots != Dots::Keep {
         // Going out, every line end is a CRLF once mended; coming in, only a true one makes a line.
-        return match (rules.stuff, rules.mend) {
+        let stuff = rules.dots == Dots::Stuff;
+        return match (stuff, rules.mend) {
             (true, true) if behind_cr => (b"\n.", false),
             (true, true) if behind as u8 == LF => (b".", false),
             (false, true) if behind_cr => (b"\n", false),
@@ -104,11 +116,13 @@ pub(super) fn append(bytes: &[u8], first: u32, rules: Rules, output: &mut impl B
             // Where no line end is incomplete, mending comes to nothing. The first octet may stand behind one that is.
             let behind = scan::behind(bytes, at, first);
             let whole = whole && (behind as u8 != LF || behind == CRLF);
-            match (rules.mend && !whole, rules.stuff) {
-                (false, false) => rewrite::<false, false>(bytes, at, len, first, output),
-                (false, true) => rewrite::<false, true>(bytes, at, len, first, output),
-                (true, false) => rewrite::<true, false>(bytes, at, len, first, output),
-                (true, true) => rewrite::<true, true>(bytes, at, len, first, output),
+            match (rules.mend && !whole, rules.dots) {
+                (false, Dots::Unstuff) => rewrite::<false, UNSTUFF>(bytes, at, len, first, output),
+                (false, Dots::Stuff) => rewrite::<false, STUFF>(bytes, at, len, first, output),
+                (true, Dots::Unstuff) => rewrite::<true, UNSTUFF>(bytes, at, len, first, output),
+                (true, Dots::Stuff) => rewrite::<true, STUFF>(bytes, at, len, first, output),
+                (true, Dots::Keep) => rewrite::<true, KEEP>(bytes, at, len, first, output),
+                (false, Dots::Keep) => output.put_slice(&bytes[at..at + len]),
             }
             from = at + len;
             continue;
@@ -129,8 +143,13 @@ pub(super) fn append(bytes: &[u8], first: u32, rules: Rules, output: &mut impl B
     windows.flaws
 }
 
+/// [`Dots`], as a constant may be one.
+const KEEP: u8 = 0;
+const STUFF: u8 = 1;
+const UNSTUFF: u8 = 2;
+
 /// [`edit`] for every octet of a window, without branches: what is put in or left out is told by vectors first.
-fn rewrite<const MEND: bool, const STUFF: bool>(
+fn rewrite<const MEND: bool, const DOTS: u8>(
     bytes: &[u8],
     at: usize,
     len: usize,
@@ -152,8 +171,9 @@ fn rewrite<const MEND: bool, const STUFF: bool>(
     for (at, ((&before, &last), &octet)) in window(0).iter().zip(window(1)).zip(window(2)).enumerate() {
         ends[at] = if last == CR { LF } else { CR };
         fixes[at] = u8::from((last == CR) ^ (octet == LF));
-        let line = if MEND && STUFF { (last == CR) | (last == LF) } else { (before == CR) & (last == LF) };
-        dots[at] = u8::from((octet == b'.') & line);
+        let line =
+            if MEND && DOTS == STUFF { (last == CR) | (last == LF) } else { (before == CR) & (last == LF) };
+        dots[at] = u8::from((DOTS != KEEP) & (octet == b'.') & line);
     }
     let mut buffer = [0; ROOM];
     let mut end = 0;
@@ -163,7 +183,7 @@ fn rewrite<const MEND: bool, const STUFF: bool>(
             end += usize::from(fixes[at]);
         }
         let dot = usize::from(dots[at]);
-        if STUFF {
+        if DOTS == STUFF {
             buffer[end % ROOM] = b'.';
             buffer[(end + dot) % ROOM] = octet;
             end += 1 + dot;
@@ -179,7 +199,7 @@ fn rewrite<const MEND: bool, const STUFF: bool>(
 pub(super) fn flaws(bytes: &[u8], first: u32) -> Flaws {
     let mut windows = Windows::new(bytes, first);
     while windows.next().is_some() {}
-    windows.close(Rules { mend: false, stuff: true });
+    windows.close(Rules { mend: false, dots: Dots::Stuff });
     windows.flaws
 }
 

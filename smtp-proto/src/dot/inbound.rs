@@ -1,6 +1,6 @@
 use bytes::BufMut;
 
-use super::edit::{self, Lent, Rules};
+use super::edit::{self, Dots, Lent, Rules};
 use super::scan::{self, CR, CRLF, LF, Pass};
 use super::{Flaws, LineEnds};
 
@@ -47,6 +47,9 @@ pub struct Piece {
     line_start: bool,
     plain: bool,
     mend: bool,
+    dots: Dots,
+    /// The LF at its start ends no line: the CR ahead of it was taken for a line end.
+    skip: bool,
 }
 
 impl Scanner {
@@ -79,6 +82,8 @@ impl Scanner {
             line_start: self.line_start,
             plain: pass.stuffed == 0 && mended == 0,
             mend,
+            dots: Dots::Unstuff,
+            skip: false,
         };
         self.line_start = scan::context(wire, len, first) & 0xFFFF == CRLF;
         self.column = if self.line_start { 0 } else { pass.column() };
@@ -97,6 +102,13 @@ fn undecided(input: &[u8], first: u32) -> usize {
 }
 
 impl Piece {
+    /// A piece of text that was not stuffed, cut anywhere, of which the line ends are to be completed: those that are
+    /// not make it `size` octets long.
+    pub(super) const fn text(wire: usize, size: u64, flaws: Flaws, skip: bool) -> Self {
+        let plain = size == wire as u64 && !skip;
+        Self { len: wire, size, flaws, line_start: false, plain, mend: true, dots: Dots::Keep, skip }
+    }
+
     /// The piece as it stands in `wire`, the input that was scanned.
     ///
     /// # Panics
@@ -104,9 +116,9 @@ impl Piece {
     /// If `wire` is shorter than the piece.
     #[must_use]
     pub fn body(self, wire: &[u8]) -> Body<'_> {
-        let wire = &wire[..self.len];
+        let wire = &wire[usize::from(self.skip)..self.len];
         let first = if self.line_start { CRLF } else { 0 };
-        let rules = Rules { mend: self.mend, stuff: false };
+        let rules = Rules { mend: self.mend, dots: self.dots };
         Body { wire, first, rules, plain: self.plain, size: self.size as usize }
     }
 }
@@ -125,7 +137,7 @@ impl<'b> Body<'b> {
     /// What needs no decoding, as in BDAT.
     #[must_use]
     pub const fn raw(chunk: &'b [u8]) -> Self {
-        let rules = Rules { mend: false, stuff: false };
+        let rules = Rules { mend: false, dots: Dots::Keep };
         Self { wire: chunk, first: 0, rules, plain: true, size: chunk.len() }
     }
 

@@ -1,7 +1,7 @@
 use bytes::{BufMut, BytesMut};
 use memchr::memchr2;
 
-use super::edit::{self, Lent, Rules};
+use super::edit::{self, Dots, Lent, Rules};
 use super::scan::{CR, CRLF, LF};
 use super::{Flaws, LineEnds};
 
@@ -134,7 +134,7 @@ impl Stuffer {
     }
 
     fn rules(&self) -> Rules {
-        Rules { mend: self.ends == LineEnds::Normalise, stuff: true }
+        Rules { mend: self.ends == LineEnds::Normalise, dots: Dots::Stuff }
     }
 
     const fn refuses(&self) -> Flaws {

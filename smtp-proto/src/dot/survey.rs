@@ -1,7 +1,7 @@
 use memchr::memchr;
 
-use super::Flaws;
 use super::scan::{self, CR, CRLF, LF, Pass};
+use super::{Flaws, Piece};
 
 /// What a client needs to know of a message before it sends it: SIZE, BODY, SMTPUTF8, and whether it can be sent at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +76,18 @@ impl Surveyor {
             self.header(chunk);
         }
         self.octets(chunk);
+    }
+
+    /// The next octets of a message that comes by BDAT as text, to be lent with its line ends completed, whatever the cut:
+    /// a CR at the end of one piece is lent as CRLF, and the LF at the start of the next then left out.
+    pub fn mend(&mut self, chunk: &[u8]) -> Piece {
+        let (waited, size) = (self.waits, self.found.size);
+        let skip = waited && chunk.first() == Some(&LF);
+        self.octets(chunk);
+        // What waits isn't counted before it is known for what it is; here it is lent at once.
+        let ahead = |waits: bool| if waits { 2 } else { 0 };
+        let lent = self.found.size + ahead(self.waits) - size - ahead(waited);
+        Piece::text(chunk.len(), lent, self.found.flaws, skip)
     }
 
     fn octets(&mut self, chunk: &[u8]) {

@@ -236,11 +236,12 @@ impl<'a> Capabilities<'a> {
         Self { size, ..self.with(Extension::Size) }
     }
 
-    /// Offers AUTH with these mechanisms; with none, doesn't offer it.
+    /// Offers AUTH with these mechanisms, and the [others](Self::other_mechanisms) that are listed; without any, doesn't
+    /// offer it.
     #[must_use]
     pub fn with_mechanisms(self, mechanisms: Mechanisms) -> Self {
-        let this =
-            if mechanisms.is_empty() { self.without(Extension::Auth) } else { self.with(Extension::Auth) };
+        let none = mechanisms.is_empty() && self.other_mechanisms().next().is_none();
+        let this = if none { self.without(Extension::Auth) } else { self.with(Extension::Auth) };
         Self { mechanisms, ..this }
     }
 

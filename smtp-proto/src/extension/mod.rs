@@ -1,11 +1,13 @@
 //! Service extensions (RFC 5321, 2.2): their keywords, sets of them, and the capabilities that an EHLO response lists.
 
 mod capabilities;
+mod domains;
 mod keyword;
 mod limits;
 mod lines;
 
 pub use capabilities::Capabilities;
+pub(crate) use domains::Domains;
 pub use keyword::Invalid;
 pub use limits::{FutureRelease, SessionLimits};
 

@@ -29,6 +29,7 @@ answers! {
     NO_RCPT = BAD_SEQUENCE 5 5 1 "no valid recipients";
     NO_VALID_RCPT = FAILED 5 5 1 "no valid recipients";
     TOO_MANY_RECIPIENTS = NO_STORAGE 4 5 3 "too many recipients";
+    TOO_MANY_DOMAINS = NO_STORAGE 4 5 3 "too many recipient domains on this connection";
     IN_CHUNKS = BAD_SEQUENCE 5 5 1 "the message has begun by BDAT";
     BINARY_NEEDS_BDAT = BAD_SEQUENCE 5 5 1 "BODY=BINARYMIME needs BDAT";
     CHUNK_FAILED = BAD_SEQUENCE 5 5 1 "an earlier chunk was refused";

@@ -1,7 +1,7 @@
 use core::time::Duration;
 
 use crate::address::Domain;
-use crate::auth::{Base64, Mechanism};
+use crate::auth::{Base64, MechanismName};
 use crate::command::{Attributes, Command, Mail, Rcpt, Text, Verb, Word};
 use crate::dot::{Body, Piece};
 use crate::status::Code;
@@ -72,8 +72,11 @@ pub enum Event<'b> {
     StartTls,
     /// AUTH: answer 235, a refusal, or [`Server::challenge`](super::Server::challenge).
     Auth {
-        /// The mechanism, one of those offered.
-        mechanism: Mechanism,
+        /// The mechanism, one of those offered: of this crate's, if it is [`known`](MechanismName::known), or of the
+        /// embedder's own, which the capabilities list
+        /// ([`with_keyword("AUTH GSSAPI NTLM")`](crate::extension::Capabilities::with_keyword)). Those are offered without
+        /// TLS, too: one that shows a password is to be listed at `Hello`, under TLS only.
+        mechanism: MechanismName<'b>,
         /// The initial response.
         initial: Option<Base64<'b>>,
     },
@@ -166,9 +169,9 @@ pub(super) enum Kind {
 }
 
 impl<'b> Event<'b> {
-    pub(super) fn of(command: Command<'b>) -> Option<Self> {
+    pub(super) fn of(command: Command<'b>) -> Self {
         use Command as C;
-        Some(match command {
+        match command {
             C::Ehlo(name) => Self::Hello { verb: Verb::Ehlo, name },
             C::Helo(name) => Self::Hello { verb: Verb::Helo, name },
             C::Lhlo(name) => Self::Hello { verb: Verb::Lhlo, name },
@@ -183,11 +186,11 @@ impl<'b> Event<'b> {
             C::Expn(text) => Self::Expn(text),
             C::Help(text) => Self::Help(text),
             C::StartTls => Self::StartTls,
-            C::Auth { mechanism, initial } => Self::Auth { mechanism: mechanism.known()?, initial },
+            C::Auth { mechanism, initial } => Self::Auth { mechanism, initial },
             C::Etrn(text) => Self::Etrn(text),
             C::Xclient(attributes) => Self::Xclient(attributes),
             C::Xforward(attributes) => Self::Xforward(attributes),
             C::Other { verb, args } => Self::Unknown { verb, args },
-        })
+        }
     }
 }

@@ -137,7 +137,7 @@ impl Server {
         self.state.transaction.is_some()
     }
 
-    /// The mechanisms that AUTH offers as things stand: those of [`capabilities`](Self::capabilities), less what needs
+    /// The known mechanisms that AUTH offers as things stand: those of [`capabilities`](Self::capabilities), less what needs
     /// TLS where there is none.
     #[must_use]
     pub fn mechanisms(&self) -> Mechanisms {
@@ -202,10 +202,7 @@ impl Server {
         const NOT_SEEN: &str = "event() wants the input that step() saw";
         match taken.kind {
             Kind::Connect => Event::Connect,
-            Kind::Command(len) => {
-                let command = Command::parse(&input[..len], self.options()).expect(NOT_SEEN);
-                Event::of(command).expect(NOT_SEEN)
-            }
+            Kind::Command(len) => Event::of(Command::parse(&input[..len], self.options()).expect(NOT_SEEN)),
             Kind::AuthResponse(len) => Event::AuthResponse(Base64::parse(&input[..len]).expect(NOT_SEEN)),
             Kind::AuthCancelled => Event::AuthCancelled,
             Kind::Piece(piece) => Event::Body(piece.body(&input[..taken.len])),
@@ -357,12 +354,12 @@ impl Server {
         if matches!(command, Command::StartTls) && input.len() > line.len {
             return Err(self.fail(Violation::BehindStartTls));
         }
+        if let Command::Rcpt(rcpt) = &command {
+            self.state.rcpt_asked(&rcpt.to, &self.capabilities);
+        }
         self.owed = Owed::of(&command);
         let taken = Taken { len: line.len, kind: Kind::Command(line.text) };
-        match Event::of(command) {
-            Some(event) => Ok(Step::Event((taken, event))),
-            None => self.reject(line.len, &say::NOT_IMPLEMENTED, output),
-        }
+        Ok(Step::Event((taken, Event::of(command))))
     }
 
     fn auth_response<'b>(

@@ -8,7 +8,7 @@ use super::answers as say;
 use super::event::{Event, Kind, Refusal, Step, Taken};
 use super::{Owed, Phase, Server, found};
 use crate::command::Command;
-use crate::dot::{Body, Flaws, LineEnds, Scan, Scanner};
+use crate::dot::{Body, Flaws, LineEnds, Piece, Scan, Scanner};
 use crate::error::Violation;
 use crate::param::BodyType;
 use crate::reply::Reply;
@@ -114,6 +114,11 @@ impl Server {
                 let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
                 *left -= len as u64;
                 let octets = &input[..len];
+                if let Some(piece) = self.mend(octets) {
+                    let taken = Taken { len, kind: Kind::Piece(piece) };
+                    let body = Event::Body(piece.body(octets));
+                    return self.lend(receiving, taken, body, piece.size, piece.flaws);
+                }
                 let flaws = self.survey(octets);
                 let taken = Taken { len, kind: Kind::Raw };
                 self.lend(receiving, taken, Event::Body(Body::raw(octets)), len as u64, flaws)
@@ -158,6 +163,15 @@ impl Server {
         };
         self.phase = Phase::Message(receiving);
         Ok(step)
+    }
+
+    /// A chunk's octets with their line ends completed, where that is what to do, and where they are text.
+    fn mend(&mut self, octets: &[u8]) -> Option<Piece> {
+        if self.config.policy.line_ends != LineEnds::Normalise {
+            return None;
+        }
+        let transaction = self.state.transaction.as_mut()?;
+        (transaction.declared.body != BodyType::BinaryMime).then(|| transaction.survey.mend(octets))
     }
 
     /// What is wrong with a chunk's octets. Under BINARYMIME nothing is: bare line ends, NULs and long lines are content.

@@ -3,17 +3,20 @@
 //! 1. Every transition of the session's state stands here, and nothing else does: no octets, no buffers, no time.
 //! 2. `permit` asks and changes nothing; the methods that change are named for what happened.
 
+use alloc::string::String;
+
 use super::answers as say;
 use super::config::Config;
-use crate::auth::Mechanisms;
+use crate::address::ForwardPath;
+use crate::auth::{Mechanism, MechanismName, Mechanisms};
 use crate::command::{Command, Verb};
 use crate::dot::Surveyor;
-use crate::extension::{Capabilities, Extension, Extensions};
+use crate::extension::{Capabilities, Domains, Extension, Extensions};
 use crate::param::{BodyType, Declared};
 use crate::reply::Reply;
 use crate::stage::Protocol;
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) tls: bool,
     pub(super) authenticated: bool,
@@ -26,6 +29,10 @@ pub(super) struct State {
     pub(super) transaction: Option<Transaction>,
     /// MAIL commands accepted in this session (RFC 9422: MAILMAX).
     mails: u32,
+    /// Domains of accepted recipients in this session, where their number is limited (RFC 9422: RCPTDOMAINMAX).
+    domains: Domains,
+    /// The domain of the recipient that is being decided on.
+    domain: Option<String>,
 }
 
 /// From an accepted MAIL to the last reply to its message, or RSET.
@@ -55,7 +62,8 @@ pub(super) fn offered(state: &State, config: &Config, capabilities: &Capabilitie
     if config.protocol == Protocol::Lmtp {
         offered = offered.with(Extension::Pipelining).with(Extension::EnhancedStatusCodes);
     }
-    if mechanisms(state, config, capabilities).is_empty() {
+    let own = !state.authenticated && capabilities.other_mechanisms().next().is_some();
+    if mechanisms(state, config, capabilities).is_empty() && !own {
         offered = offered.without(Extension::Auth);
     }
     // RFC 6531, 3.1: without 8BITMIME nobody may offer SMTPUTF8; RFC 3030, 3: nor BINARYMIME without CHUNKING.
@@ -79,6 +87,20 @@ pub(super) fn mechanisms(state: &State, config: &Config, capabilities: &Capabili
     }
     // Without TLS there is no channel to bind to, whatever the configuration.
     all.iter().filter(|m| !m.binds() && (config.auth_in_clear || !m.is_cleartext())).collect()
+}
+
+/// Whether this mechanism may be used as things stand.
+fn usable(
+    mechanism: &MechanismName<'_>,
+    state: &State,
+    config: &Config,
+    capabilities: &Capabilities<'static>,
+) -> bool {
+    match mechanism.known() {
+        Some(known) => mechanisms(state, config, capabilities).contains(known),
+        // What they show to others is not known here: whoever lists them has to know.
+        None => capabilities.other_mechanisms().any(|own| own.eq_ignore_ascii_case(mechanism.as_str())),
+    }
 }
 
 impl State {
@@ -126,6 +148,10 @@ impl State {
                 if transaction.recipients >= max.min(config.limits.recipients) {
                     return Err(say::TOO_MANY_RECIPIENTS);
                 }
+                let domains = capabilities.limits().rcpt_domain_max;
+                if domains.is_some_and(|max| self.domains.is_over(&rcpt.to, max)) {
+                    return Err(say::TOO_MANY_DOMAINS);
+                }
                 Ok(())
             }
             C::Data => {
@@ -167,11 +193,10 @@ impl State {
                 }
                 self.listed(Extension::Auth)?;
                 self.outside_transaction()?;
-                let usable = mechanisms(self, config, capabilities);
-                let Some(mechanism) = mechanism.known().filter(|m| usable.contains(*m)) else {
+                if !usable(mechanism, self, config, capabilities) {
                     return Err(say::MECHANISM);
-                };
-                if initial.is_some() && mechanism == crate::auth::Mechanism::CramMd5 {
+                }
+                if initial.is_some() && mechanism.known() == Some(Mechanism::CramMd5) {
                     return Err(say::NO_INITIAL);
                 }
                 Ok(())
@@ -195,7 +220,8 @@ impl State {
         if config.require_tls && !self.tls && !always {
             return Err(say::TLS_FIRST);
         }
-        let before_auth = always || matches!(command, C::Auth { .. } | C::Helo(_) | C::Rset);
+        // XCLIENT is offered to whom it is believed from, and its LOGIN is a login.
+        let before_auth = always || matches!(command, C::Auth { .. } | C::Helo(_) | C::Rset | C::Xclient(_));
         if config.require_auth && !self.authenticated && !before_auth {
             return Err(say::AUTH_FIRST);
         }
@@ -257,7 +283,14 @@ impl State {
         });
     }
 
-    pub(super) const fn rcpt_accepted(&mut self) {
+    /// RCPT stands where it may, and awaits its reply.
+    pub(super) fn rcpt_asked(&mut self, to: &ForwardPath<'_>, capabilities: &Capabilities<'static>) {
+        let counted = capabilities.limits().rcpt_domain_max.is_some();
+        self.domain = if counted { Domains::of(to) } else { None };
+    }
+
+    pub(super) fn rcpt_accepted(&mut self) {
+        self.domains.add(self.domain.take());
         if let Some(transaction) = &mut self.transaction {
             transaction.recipients += 1;
         }

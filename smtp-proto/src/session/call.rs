@@ -62,7 +62,8 @@ impl<'c> Call<'c> {
                 }
             }
             match client.poll(now, input)? {
-                Step::Event(answer) if client.is_waiting() => drop(answer),
+                // Replies to what was under way come first, and are nobody's.
+                Step::Event(_) if client.is_waiting() || self.command.is_some() => {}
                 Step::Event(answer) => {
                     self.reply = Some(answer.reply.into_owned());
                     return Ok(Want::Done);

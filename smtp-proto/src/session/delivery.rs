@@ -13,6 +13,7 @@ use crate::stage::{Protocol, Stage};
 
 /// How the message's octets go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Transfer {
     /// DATA, unless the message is BINARYMIME. With PIPELINING it stands in the envelope's flight.
     #[default]
@@ -31,6 +32,9 @@ pub enum Transfer {
 ///
 /// [`begin`](Self::begin) may be called while the message ahead awaits its last reply: the envelope then rides in the
 /// same write as that message's end (RFC 2920, 3.1).
+///
+/// A server may limit what it takes (RFC 9422). More recipients than RCPTMAX go in several transactions, one behind the
+/// other: at [`Want::Again`] the message is needed once more. What the session has no room for is not sent.
 #[derive(Debug)]
 pub struct Delivery<'m> {
     envelope: &'m Envelope<'m>,
@@ -39,14 +43,20 @@ pub struct Delivery<'m> {
     /// Sees to the line ends of what goes in chunks; BINARYMIME has none.
     lines: Option<Stuffer>,
     next: Next,
-    /// Recipients whose RCPT was answered.
+    /// Recipients before this one are this transaction's, or an earlier one's.
+    until: usize,
+    /// Recipients of this transaction.
+    asked: usize,
+    /// Those whose RCPT was answered.
     answered: usize,
+    /// The next one whose RCPT is to be answered.
+    at: usize,
     accepted: usize,
     /// The reply that refused MAIL, which is everybody's.
     mail_refused: Option<Fate>,
     /// RCPT was accepted though MAIL was refused: the server is out of step.
     strays: bool,
-    /// The end of the message was given out.
+    /// The end of the message was given out, in this transaction.
     ended: bool,
     unsendable: Option<Unsendable>,
     report: Report,
@@ -55,6 +65,10 @@ pub struct Delivery<'m> {
 /// What is to be sent next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
+    /// To see whom the session has room for.
+    Plan,
+    /// The message from its start.
+    Again,
     Mail,
     Rcpt(usize),
     /// DATA, or the decision that it is not worth it.
@@ -64,6 +78,8 @@ enum Next {
     Body,
     /// Nothing: the end of the message, or all that was sent, is yet to be answered.
     Replies,
+    /// The transaction is over.
+    Over,
     Nothing,
 }
 
@@ -85,8 +101,11 @@ impl<'m> Delivery<'m> {
             params: Params::default(),
             transfer,
             lines: (!binary).then(|| Stuffer::of_chunks(client.config().line_ends)),
-            next: Next::Mail,
+            next: Next::Plan,
+            until: 0,
+            asked: 0,
             answered: 0,
+            at: 0,
             accepted: 0,
             mail_refused: None,
             strays: false,
@@ -123,15 +142,64 @@ impl<'m> Delivery<'m> {
     #[must_use]
     pub fn into_report(mut self) -> Report {
         if self.ended {
-            self.report.settle(Fate::Unknown);
+            self.report.settle_before(self.until, Fate::Unknown);
         }
         self.report
     }
 
-    /// Whether the end of the message was given out: from then on it may have been taken.
+    /// Whether the end of the message was given out, for the last time: only replies are missing.
     #[must_use]
     pub const fn is_ended(&self) -> bool {
-        self.ended
+        self.ended && self.until == self.envelope.to.len()
+    }
+
+    /// Chooses the next recipients that the server takes together and the session has room for.
+    fn plan(&mut self, client: &mut Client) {
+        let max = client.capabilities().limits().rcpt_max.map_or(usize::MAX, |max| max as usize);
+        self.at = self.until;
+        self.asked = 0;
+        if client.mails_left() == Some(0) {
+            return self.finish(Fate::NotSent(NotSent::MailMax));
+        }
+        while self.asked < max
+            && let Some(to) = self.envelope.to.get(self.until)
+        {
+            match client.reserve_domain(&to.path) {
+                true => self.asked += 1,
+                false => self.report.set(self.until, Fate::NotSent(NotSent::RcptDomainMax)),
+            }
+            self.until += 1;
+        }
+        if self.asked == 0 {
+            self.next = Next::Nothing;
+        }
+    }
+
+    /// The message is there once more, from its start, or it is not: what is left to be sent is then settled.
+    pub fn again(&mut self, there: bool) {
+        if self.next != Next::Again {
+            return;
+        }
+        if !there {
+            return self.finish(Fate::NotSent(NotSent::ReadOnce));
+        }
+        self.next = Next::Mail;
+    }
+
+    /// Another transaction, if there is anybody left to send to.
+    fn go_on(&mut self, client: &mut Client) {
+        if self.until == self.envelope.to.len() {
+            self.next = Next::Nothing;
+            return;
+        }
+        if client.is_closed() {
+            return self.lost(Stage::Mail);
+        }
+        self.next = Next::Again;
+        self.lines = self.lines.map(|_| Stuffer::of_chunks(client.config().line_ends));
+        (self.answered, self.accepted) = (0, 0);
+        (self.strays, self.ended) = (false, false);
+        self.plan(client);
     }
 
     /// Appends as much of the envelope as may be sent now. [`poll`](Self::poll) does so too; by itself this is for an
@@ -143,23 +211,28 @@ impl<'m> Delivery<'m> {
     pub fn begin(&mut self, client: &mut Client, output: &mut BytesMut) -> Result<(), NotNow> {
         while client.can_send() {
             match self.next {
+                Next::Plan => {
+                    self.next = Next::Mail;
+                    self.plan(client);
+                }
                 Next::Mail if client.needs_reset() => client.rset(output)?,
                 Next::Mail => match client.mail(&self.envelope.from, &self.params, output) {
-                    Ok(()) => self.next = Next::Rcpt(0),
+                    Ok(()) => self.next = Next::Rcpt(self.at),
                     Err(NotNow::AwaitingReply) => return Ok(()),
                     Err(why) => return Err(why),
                 },
                 // Without pipelining the refusal is known by now, and nobody need be asked.
                 Next::Rcpt(_) if self.mail_refused.is_some() => self.next = Next::Replies,
-                Next::Rcpt(i) => match self.envelope.to.get(i) {
-                    Some(to) => {
+                Next::Rcpt(i) if i >= self.until => self.next = Next::Data,
+                Next::Rcpt(i) => {
+                    if self.report.is_waiting(i) {
+                        let to = &self.envelope.to[i];
                         client.rcpt(&to.path, &to.params, output)?;
-                        self.next = Next::Rcpt(i + 1);
                     }
-                    None => self.next = Next::Data,
-                },
+                    self.next = Next::Rcpt(i + 1);
+                }
                 Next::Data => {
-                    let all_answered = self.answered == self.envelope.to.len();
+                    let all_answered = self.answered == self.asked;
                     self.next = match self.transfer {
                         _ if self.mail_refused.is_some() || (all_answered && self.accepted == 0) => {
                             Next::Replies
@@ -172,7 +245,9 @@ impl<'m> Delivery<'m> {
                         Transfer::Chunks | Transfer::ChunksInFlight => Next::Body,
                     };
                 }
-                Next::Go | Next::Body | Next::Replies | Next::Nothing => return Ok(()),
+                Next::Again | Next::Go | Next::Body | Next::Replies | Next::Over | Next::Nothing => {
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -196,8 +271,13 @@ impl<'m> Delivery<'m> {
             if self.next == Next::Replies && !self.ended && !client.is_waiting() {
                 self.settle(self.mail_refused.unwrap_or(Fate::NotSent(NotSent::Pending)));
             }
-            if self.next == Next::Nothing {
-                return Ok(Want::Done);
+            if self.next == Next::Over {
+                self.go_on(client);
+            }
+            match self.next {
+                Next::Nothing => return Ok(Want::Done),
+                Next::Again => return Ok(Want::Again),
+                _ => {}
             }
             // What the server says meanwhile comes first: a refused chunk is the last one, and last words are the last.
             let may_send = self.next == Next::Body && self.takes_more(client);
@@ -326,6 +406,7 @@ impl<'m> Delivery<'m> {
         sent?;
         if last {
             self.ended = true;
+            self.report.give_end();
             self.next = Next::Replies;
         }
         Ok(())
@@ -335,14 +416,15 @@ impl<'m> Delivery<'m> {
     /// its octets may be in flight).
     pub fn abandon(&mut self, client: &mut Client) {
         client.abandon();
-        self.report.settle(Fate::NotSent(NotSent::Source));
-        self.next = Next::Nothing;
+        self.finish(Fate::NotSent(NotSent::Source));
     }
 
     /// The connection is gone, at this stage: whoever has no reply gets none.
     pub fn lost(&mut self, stage: Stage) {
-        self.report.settle(if self.ended { Fate::Unknown } else { Fate::NotSent(NotSent::Lost(stage)) });
-        self.next = Next::Nothing;
+        if self.ended {
+            self.report.settle_before(self.until, Fate::Unknown);
+        }
+        self.finish(Fate::NotSent(NotSent::Lost(stage)));
     }
 
     /// What a server says while it is being sent the message, or instead of a reply: it closes.
@@ -351,7 +433,16 @@ impl<'m> Delivery<'m> {
         self.settle(fate);
     }
 
+    /// Settles this transaction, or, where MAIL was refused, which is the same for all, everything.
     fn settle(&mut self, fate: Fate) {
+        if self.mail_refused.is_some() {
+            return self.finish(fate);
+        }
+        self.report.settle_before(self.until, fate);
+        self.next = Next::Over;
+    }
+
+    fn finish(&mut self, fate: Fate) {
         self.report.settle(fate);
         self.next = Next::Nothing;
     }
@@ -370,14 +461,18 @@ impl<'m> Delivery<'m> {
                 };
                 self.accepted += usize::from(fate == Fate::Accepted);
                 self.strays |= positive && self.mail_refused.is_some();
-                self.report.set(self.answered, fate);
+                while self.at < self.until && !self.report.is_waiting(self.at) {
+                    self.at += 1;
+                }
+                self.report.set(self.at, fate);
+                self.at += 1;
                 self.answered += 1;
             }
             Stage::Data if reply.code().as_u16() == 354 && self.accepted > 0 => self.next = Next::Body,
             // Recipients without a MAIL of ours: even an empty message would be one too many for them.
             Stage::Data if reply.code().as_u16() == 354 && self.strays => {
                 client.abandon();
-                self.next = Next::Nothing;
+                self.finish(self.mail_refused.unwrap_or(Fate::NotSent(NotSent::Pending)));
             }
             // RFC 2920, 3.1: a server may say 354 though nobody will have the message. Only the dot can follow.
             Stage::Data if reply.code().as_u16() == 354 => {
@@ -388,7 +483,7 @@ impl<'m> Delivery<'m> {
             // Whatever chunks are behind it will be answered too.
             Stage::Data | Stage::Chunk => {
                 let fate = self.report.keep(stage, reply);
-                self.report.settle(fate);
+                self.report.settle_before(self.until, fate);
                 self.next = Next::Replies;
             }
             Stage::EndOfData | Stage::LastChunk => self.message_answered(answer, client),
@@ -400,7 +495,7 @@ impl<'m> Delivery<'m> {
             let fate = self.report.keep(stage, reply);
             return self.settle(fate);
         }
-        let nobody = self.accepted == 0 && self.answered == self.envelope.to.len();
+        let nobody = self.accepted == 0 && self.answered == self.asked;
         if self.next == Next::Body && (nobody || self.mail_refused.is_some()) {
             self.next = Next::Replies;
         }

@@ -5,12 +5,14 @@
 //!
 //! - [`Open`]: greeting, EHLO or HELO, STARTTLS, EHLO again, AUTH
 //! - [`Delivery`]: MAIL, RCPT …, DATA or BDAT, the message; a [`Report`] with one [`Outcome`] per recipient
+//! - [`Renew`]: XCLIENT, and EHLO again
 //! - [`Call`]: NOOP, RSET, VRFY, QUIT and other commands with one reply
 
 mod call;
 mod delivery;
 mod envelope;
 mod open;
+mod renew;
 mod report;
 mod verdict;
 
@@ -20,6 +22,7 @@ pub use call::Call;
 pub use delivery::{Delivery, Transfer};
 pub use envelope::{Content, Envelope, Recipient, Unsendable};
 pub use open::{Open, Options, StartTls};
+pub use renew::Renew;
 pub use report::{NotSent, Outcome, Report, Unknown};
 pub use verdict::Verdict;
 
@@ -38,6 +41,9 @@ pub enum Want {
     StartTls,
     /// The next piece of the message.
     Body,
+    /// The message from its start: the server takes so many recipients at a time (RFC 9422), and there are more. See
+    /// [`Delivery::again`].
+    Again,
     /// Nothing: it is over. There may be output to write.
     Done,
 }

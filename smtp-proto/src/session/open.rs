@@ -10,12 +10,13 @@ use crate::auth::client::Exchange;
 use crate::auth::{ChannelBinding, Credentials, NONCE_LEN, strongest};
 use crate::client::{Answer, Client, Step};
 use crate::error::NotNow;
-use crate::extension::Extension;
+use crate::extension::{Capabilities, Extension};
 use crate::reply::Reply;
 use crate::stage::{Protocol, Stage};
 
 /// Whether TLS is asked for on a connection that was opened in the clear.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StartTls {
     /// Never.
     Off,
@@ -40,6 +41,8 @@ pub struct Options {
     pub auth_in_clear: bool,
     /// HELO is tried also after a 550 to EHLO.
     pub helo_after_550: bool,
+    /// What this host listed when it was last spoken to: if PIPECONNECT was in it, EHLO is sent ahead of the greeting.
+    pub cached: Option<Arc<Capabilities<'static>>>,
 }
 
 impl Options {
@@ -52,6 +55,7 @@ impl Options {
             credentials: None,
             auth_in_clear: false,
             helo_after_550: false,
+            cached: None,
         }
     }
 
@@ -59,6 +63,14 @@ impl Options {
     #[must_use]
     pub fn with_credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(Arc::new(credentials));
+        self
+    }
+
+    /// Sends EHLO ahead of the greeting, if PIPECONNECT is among these, which the host listed when it was last spoken to.
+    /// See [`Client::ehlo_ahead`]. A host that does not offer it any more may refuse the connection: drop these then.
+    #[must_use]
+    pub fn with_cached(mut self, capabilities: Capabilities<'static>) -> Self {
+        self.cached = Some(Arc::new(capabilities));
         self
     }
 
@@ -77,11 +89,15 @@ pub struct Open {
     nonce: [u8; NONCE_LEN],
     binding: Option<Vec<u8>>,
     tried_helo: bool,
+    /// EHLO went out ahead of the greeting, and is unanswered.
+    ahead: bool,
     at: At,
 }
 
 #[derive(Debug)]
 enum At {
+    /// Nothing was said yet, by nobody.
+    Start,
     /// A greeting command has to be sent.
     Hello,
     /// The one reply that is awaited says how it goes on.
@@ -94,7 +110,7 @@ impl Open {
     /// `nonce` is fresh randomness from a cryptographic source, for SCRAM.
     #[must_use]
     pub const fn new(options: Arc<Options>, nonce: [u8; NONCE_LEN]) -> Self {
-        Self { options, nonce, binding: None, tried_helo: false, at: At::Waiting }
+        Self { options, nonce, binding: None, tried_helo: false, ahead: false, at: At::Start }
     }
 
     /// The TLS handshake is done, before the greeting or after [`Want::StartTls`]; `exporter` is its `tls-exporter`
@@ -122,6 +138,15 @@ impl Open {
     ) -> Result<Want, Error> {
         loop {
             match self.at {
+                At::Start => {
+                    self.at = At::Waiting;
+                    if let Some(cached) = &self.options.cached
+                        && cached.has(Extension::PipeConnect)
+                    {
+                        client.ehlo_ahead(&self.options.name, cached, output)?;
+                        self.ahead = true;
+                    }
+                }
                 At::Hello => {
                     client.ehlo(&self.options.name, output)?;
                     self.at = At::Waiting;
@@ -147,8 +172,13 @@ impl Open {
         output: &mut BytesMut,
     ) -> Result<(), Error> {
         let Answer { to, ref reply } = *answer;
+        let ahead = self.ahead;
+        self.ahead &= to == Stage::Greeting;
         match to {
+            Stage::Greeting if reply.is_positive() && ahead => {}
             Stage::Greeting if reply.is_positive() => self.at = At::Hello,
+            // It came too early for this server, as it is now.
+            Stage::Hello if ahead && !reply.is_positive() && !client.is_closed() => self.at = At::Hello,
             Stage::Hello if reply.is_positive() => self.greeted(client, output)?,
             Stage::Hello if self.may_try_helo(client, reply) => {
                 self.tried_helo = true;

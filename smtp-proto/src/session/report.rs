@@ -64,6 +64,16 @@ pub enum NotSent {
     /// The message's source failed, or it holds octets that may not be sent.
     #[error("the message could not be read, or holds octets that may not be sent")]
     Source,
+    /// The server takes no further message in this session (RFC 9422, MAILMAX): another connection may do.
+    #[error("the server takes no more messages on this connection")]
+    MailMax,
+    /// The server takes no recipient of a further domain in this session (RFC 9422, RCPTDOMAINMAX): another connection
+    /// may do.
+    #[error("the server takes no recipients of further domains on this connection")]
+    RcptDomainMax,
+    /// The server takes fewer recipients at a time (RFC 9422, RCPTMAX), and the message can be read only once.
+    #[error("the server takes fewer recipients at a time, and the message can be read only once")]
+    ReadOnce,
     /// The delivery has not come so far, or was dropped.
     #[error("not yet answered")]
     Pending,
@@ -85,6 +95,7 @@ pub struct Report {
     accepted: bool,
     /// No recipient before this one waits for a reply of its own to the message.
     searched: usize,
+    end_given: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +116,51 @@ pub(super) enum Fate {
 
 impl Report {
     pub(super) fn new(recipients: usize) -> Self {
-        Self { text: Vec::new(), fates: alloc::vec![Fate::Waiting; recipients], accepted: false, searched: 0 }
+        Self::all(recipients, Fate::Waiting)
+    }
+
+    /// The report of a message that never reached a server.
+    #[must_use]
+    pub fn not_sent(recipients: usize, why: NotSent) -> Self {
+        Self::all(recipients, Fate::NotSent(why))
+    }
+
+    fn all(recipients: usize, fate: Fate) -> Self {
+        Self {
+            text: Vec::new(),
+            fates: alloc::vec![fate; recipients],
+            accepted: false,
+            searched: 0,
+            end_given: false,
+        }
+    }
+
+    /// Whether the end of the message was given out, for whichever recipients: then it must not be sent again of
+    /// itself (RFC 5321, 6.1).
+    #[must_use]
+    pub const fn end_was_given(&self) -> bool {
+        self.end_given
+    }
+
+    pub(super) const fn give_end(&mut self) {
+        self.end_given = true;
+    }
+
+    /// Takes over what became of the recipients at `places` when they were sent to once more: the outcomes of `later`,
+    /// in that order.
+    pub fn amend(&mut self, places: &[usize], later: &Self) {
+        let base = self.text.len();
+        self.text.extend_from_slice(&later.text);
+        self.end_given |= later.end_given;
+        for (place, fate) in places.iter().zip(&later.fates) {
+            let fate = match *fate {
+                Fate::Replied { stage, at, len, after_accepted } => {
+                    Fate::Replied { stage, at: base + at, len, after_accepted }
+                }
+                fate => fate,
+            };
+            self.set(*place, fate);
+        }
     }
 
     /// One outcome per recipient.
@@ -174,14 +229,25 @@ impl Report {
         }
     }
 
-    /// Settles everybody whose fate is open.
-    pub(super) fn settle(&mut self, fate: Fate) {
-        for slot in &mut self.fates {
+    /// Whether this recipient's fate is not known at all yet.
+    pub(super) fn is_waiting(&self, recipient: usize) -> bool {
+        self.fates.get(recipient) == Some(&Fate::Waiting)
+    }
+
+    /// Settles those before `end` whose fate is open.
+    pub(super) fn settle_before(&mut self, end: usize, fate: Fate) {
+        let end = end.min(self.fates.len());
+        for slot in &mut self.fates[..end] {
             if matches!(slot, Fate::Waiting | Fate::Accepted) {
                 *slot = fate;
             }
         }
         self.accepted = false;
+    }
+
+    /// Settles everybody whose fate is open.
+    pub(super) fn settle(&mut self, fate: Fate) {
+        self.settle_before(self.fates.len(), fate);
     }
 
     /// Settles the first recipient that was accepted and has no reply to the message yet (RFC 2033, 4.2).

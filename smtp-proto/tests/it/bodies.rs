@@ -4,7 +4,9 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 use smtp_proto::dot::{Body, Flaws, LineEnds, Scan, Scanner, Stuffer, Surveyor, survey};
 
-use crate::fuzz::bodies::{POLICIES, check_in, check_out, check_survey, decoded, scanned, stuffed};
+use crate::fuzz::bodies::{
+    POLICIES, check_in, check_out, check_survey, check_text, decoded, scanned, stuffed,
+};
 
 /// Octets with a liking for what matters, long clean text between, and blocks of any length around powers of two.
 fn octets() -> impl Strategy<Value = Vec<u8>> {
@@ -53,6 +55,12 @@ proptest! {
     }
 
     #[test]
+    fn text_in_chunks_is_what_the_model_says((wire, cuts) in octets().prop_flat_map(cut)) {
+        check_text(&wire, &[]);
+        check_text(&wire, &cuts);
+    }
+
+    #[test]
     fn a_survey_tells_what_will_be_sent((message, cuts) in octets().prop_flat_map(cut)) {
         check_survey(&message, &[]);
         check_survey(&message, &cuts);
@@ -74,6 +82,8 @@ fn all_short_messages_at_all_cuts() {
                 check_out(&message, &[len / 2], ends);
             }
             check_survey(&message, &[len / 2]);
+            check_text(&message, &(0..=len).collect::<Vec<_>>());
+            check_text(&message, &[len / 2]);
             let Some(next) = digits.iter().position(|&digit| digit + 1 < alphabet.len()) else { break };
             digits[next] += 1;
             digits[..next].fill(0);
@@ -108,6 +118,8 @@ fn no_place_in_a_block_hides_anything() {
                     check_out(&message, &[], ends);
                 }
                 check_survey(&message, &[]);
+                check_text(&message, &[at]);
+                check_text(&message, &[at + 1]);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The flows that an embedder needs, each written as one would write it, against nothing but the public signatures.
 #![allow(clippy::unwrap_used, reason = "what the tests share is test code, too")]
 
+mod ahead;
 mod auth;
 mod chunks;
 mod delivery;

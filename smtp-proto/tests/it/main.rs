@@ -25,6 +25,7 @@ mod refusals;
 mod replies;
 mod rules;
 mod rules_values;
+mod session_limits;
 mod sim;
 mod times;
 mod trips;

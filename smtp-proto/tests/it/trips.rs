@@ -97,6 +97,7 @@ fn what_a_message_costs() {
                     (true, Transfer::Data | Transfer::Chunks) => (2, 1),
                     // All of it at once.
                     (true, Transfer::ChunksInFlight) => (1, 1),
+                    (true, other) => panic!("what is {other:?}?"),
                     // Each command by itself; BDAT spares DATA's.
                     (false, Transfer::Data) => (recipients + 3, recipients + 3),
                     (false, _) => (recipients + 2, recipients + 2),

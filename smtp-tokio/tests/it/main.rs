@@ -18,7 +18,9 @@ use conformance::{Adapter, conformance};
 use smtp_driver::Io;
 use smtp_tokio::proto::server::Config;
 use smtp_tokio::proto::session::Content;
-use smtp_tokio::{Destination, Error, Handler, Listener, Message, Service, Shutdown, Socket, server};
+use smtp_tokio::{
+    Destination, Error, Handler, Listener, Message, PoolLimits, Service, Shutdown, Socket, server,
+};
 use suite::{Runtime, tests};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream, UnixListener};
@@ -93,6 +95,19 @@ impl Adapter for Tokio {
 
     fn stream(octets: Vec<u8>, fails: bool) -> impl Message {
         smtp_tokio::stream(io::Cursor::new(octets).chain(End { fails }), Content::unknown())
+    }
+
+    type Pool = smtp_tokio::Pool;
+
+    fn pool(to: &Destination, limits: PoolLimits) -> Self::Pool {
+        smtp_tokio::Pool::with_limits(to.clone(), limits)
+    }
+
+    async fn together(tasks: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>) {
+        let tasks: Vec<_> = tasks.into_iter().map(tokio::spawn).collect();
+        for task in tasks {
+            task.await.expect("no panic");
+        }
     }
 
     fn pull(

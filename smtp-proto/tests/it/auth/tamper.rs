@@ -104,7 +104,7 @@ fn bound(
     let credentials = Credentials::password(USER, PASSWORD);
     let mut client =
         client::Exchange::new(mechanism, &credentials, client, &[1; 18]).expect("credentials fit");
-    let offer = Offer { mechanisms: offered, binding: server, nonce: &[2; 18], domain: "" };
+    let offer = Offer::new(offered, &[2; 18]).with_binding(server);
     let mut server = Exchange::new(mechanism, &offer).expect("an offer fits");
     run(&mut client, &mut server, &Secret::Password(PASSWORD.into()), true, |_, message| message)
 }
@@ -143,10 +143,7 @@ fn the_channel_is_bound() {
     let credentials = Credentials::password(USER, PASSWORD);
     let unbound = client::Exchange::new(PLUS, &credentials, ChannelBinding::None, &[1; 18]);
     assert_eq!(unbound.err(), Some(Error::NoBinding));
-    assert_eq!(
-        Exchange::new(PLUS, &Offer { nonce: &[2; 18], ..Offer::default() }).err(),
-        Some(Error::NoBinding)
-    );
+    assert_eq!(Exchange::new(PLUS, &Offer::new(Mechanisms::NONE, &[2; 18])).err(), Some(Error::NoBinding));
 }
 
 #[test]
@@ -207,7 +204,7 @@ fn the_last_line_of_an_exchange_is_empty() {
 #[test]
 fn too_little_randomness_is_refused() {
     for mechanism in [SHA256, Mechanism::CramMd5] {
-        let offer = Offer { nonce: &[2; 14], ..Offer::default() };
+        let offer = Offer::new(Mechanisms::NONE, &[2; 14]);
         assert_eq!(Exchange::new(mechanism, &offer).err(), Some(Error::NonceTooShort));
     }
     let made =

@@ -22,13 +22,9 @@ impl Login {
     fn on(&mut self, server: &mut Server, event: Event<'_>, output: &mut BytesMut) {
         match event {
             Event::Auth { mechanism, initial } => {
-                let offer = Offer {
-                    mechanisms: server.mechanisms(),
-                    nonce: &[7; smtp_proto::auth::NONCE_LEN],
-                    ..Offer::default()
-                };
+                let offer = Offer::new(server.mechanisms(), &[7; smtp_proto::auth::NONCE_LEN]);
                 let initial = initial.map(|text| text.decode());
-                match Exchange::new(mechanism, &offer) {
+                match Exchange::new(mechanism.known().expect("one of ours"), &offer) {
                     Ok(exchange) => {
                         let next = self.exchange.insert(exchange).start(initial.as_deref());
                         self.carry_on(next, server, output);
@@ -112,4 +108,50 @@ fn known_by_other_means() {
     assert_eq!(codes(&serve(&mut server, b"MAIL FROM:<>\r\n", |_, _, _| {})), [530]);
     server.set_authenticated();
     assert_eq!(codes(&serve(&mut server, b"MAIL FROM:<>\r\n", |_, _, _| {})), [250]);
+}
+
+/// A mechanism of the embedder's own is offered as the capabilities list it, and carried through with its name; one that is not
+/// offered is still 504.
+#[test]
+fn a_mechanism_of_ones_own() {
+    let mut config = config();
+    config.capabilities = config.capabilities.with_keyword("AUTH X-OWN NTLM").unwrap();
+    let mut server = Server::new(config.shared());
+    serve(&mut server, b"", |_, _, _| {});
+    let said = serve(&mut server, b"EHLO x.example\r\n", |_, _, _| {});
+    assert!(said.contains("AUTH X-OWN NTLM\r\n"), "{said}");
+    let said = serve(&mut server, b"AUTH GSSAPI\r\nAUTH PLAIN AGEAYg==\r\n", |_, _, _| {});
+    assert_eq!(codes(&said), [504, 504]);
+    let mut heard = Vec::new();
+    let said = serve(&mut server, b"AUTH x-own YQ==\r\nYg==\r\n", |server, event, output| match event {
+        Event::Auth { mechanism, initial } => {
+            assert_eq!(mechanism.known(), None);
+            heard.push((mechanism.as_str().to_owned(), initial.unwrap().decode().to_vec()));
+            server.challenge(b"more", output).unwrap();
+        }
+        Event::AuthResponse(text) => {
+            heard.push((String::new(), text.decode().to_vec()));
+            server.reply(&WELCOME, output).unwrap();
+        }
+        _ => {}
+    });
+    assert_eq!(codes(&said), [334, 235]);
+    assert_eq!(heard, [("x-own".to_owned(), b"a".to_vec()), (String::new(), b"b".to_vec())]);
+    let said = serve(&mut server, b"EHLO x.example\r\n", |_, _, _| {});
+    assert!(!said.contains("AUTH"), "once is enough: {said}");
+}
+
+/// Beside known ones they stand whether or not those may be used.
+#[test]
+fn own_mechanisms_beside_known_ones() {
+    let mut config = config().with_auth([Mechanism::Plain].into_iter().collect());
+    config.capabilities = config.capabilities.with_keyword("AUTH NTLM").unwrap();
+    let mut server = Server::new(config.shared());
+    serve(&mut server, b"", |_, _, _| {});
+    let clear = serve(&mut server, b"EHLO x.example\r\n", |_, _, _| {});
+    assert!(clear.contains("AUTH NTLM\r\n"), "{clear}");
+    assert_eq!(codes(&serve(&mut server, b"AUTH PLAIN\r\n", |_, _, _| {})), [504]);
+    server.tls_established();
+    let tls = serve(&mut server, b"EHLO x.example\r\n", |_, _, _| {});
+    assert!(tls.contains("AUTH PLAIN NTLM\r\n"), "{tls}");
 }

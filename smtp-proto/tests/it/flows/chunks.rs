@@ -2,15 +2,16 @@
 
 use bytes::BytesMut;
 use smtp_proto::client;
+use smtp_proto::dot::LineEnds;
 use smtp_proto::error::NotNow;
 use smtp_proto::extension::Extension;
 use smtp_proto::param::Params;
 use smtp_proto::reply::Reply;
-use smtp_proto::server::Event;
+use smtp_proto::server::{Event, Server, Step};
 use smtp_proto::stage::Stage;
 use smtp_proto::status::Code;
 
-use super::{codes, config, connected, forward, greeted, hear, reverse, serve, text};
+use super::{NOW, codes, config, connected, forward, greeted, hear, reverse, serve, text};
 
 const ENVELOPE: &[u8] = b"MAIL FROM:<>\r\nRCPT TO:<ann@mx.example>\r\n";
 
@@ -79,4 +80,49 @@ fn chunks_go_out() {
     assert_eq!(text(&mut output), "BDAT 6\r\n.one\r\nBDAT 0 LAST\r\n");
     assert_eq!(hear(&mut client, "250 6\r\n250 taken\r\n"), [(Stage::Chunk, 250), (Stage::LastChunk, 250)]);
     assert!(!client.needs_reset());
+}
+
+/// `Normalise` mends the text of chunks as it does that of DATA, also where a CR and its LF come in two chunks or two reads;
+/// dots are content. Under BINARYMIME nothing is touched.
+#[test]
+fn text_in_chunks_is_mended() {
+    let wire = b"BDAT 9\r\nab\r\n.c\nd\rBDAT 4\r\n\n..\rBDAT 3 LAST\r\ne\n\r";
+    for (declared, expected) in
+        [("", &b"ab\r\n.c\r\nd\r\n..\r\ne\r\n\r\n"[..]), (" BODY=BINARYMIME", b"ab\r\n.c\nd\r\n..\re\n\r")]
+    {
+        for cut in 0..wire.len() {
+            let mut config = config();
+            config.policy.line_ends = LineEnds::Normalise;
+            let mut server = greeted(config);
+            let envelope = format!("MAIL FROM:<>{declared}\r\nRCPT TO:<ann@mx.example>\r\n");
+            serve(&mut server, envelope.as_bytes(), |_, _, _| {});
+            let (mut message, mut told) = (Vec::new(), 0);
+            let mut said = String::new();
+            for cut in [cut, wire.len()] {
+                let from = told;
+                told += serve_some(&mut server, &wire[from..cut.max(from)], &mut message, &mut said);
+            }
+            assert_eq!(codes(&said), [250, 250, 250], "{declared} cut at {cut}: {said}");
+            assert_eq!(message, expected, "{declared} cut at {cut}");
+        }
+    }
+}
+
+/// As [`serve`], keeping the message; gives back how much of the input was taken.
+fn serve_some(server: &mut Server, input: &[u8], message: &mut Vec<u8>, said: &mut String) -> usize {
+    let (mut rest, mut output) = (input, BytesMut::new());
+    loop {
+        match server.poll(NOW, &mut rest, &mut output).unwrap() {
+            Step::Event(Event::Body(body)) => body.append_to(message),
+            Step::Event(_) => {}
+            Step::AwaitingReply => {
+                let reply = server.default_reply().unwrap();
+                server.reply(&reply, &mut output).unwrap();
+            }
+            Step::Flush(_) => said.push_str(&text(&mut output)),
+            _ => break,
+        }
+    }
+    said.push_str(&text(&mut output));
+    input.len() - rest.len()
 }

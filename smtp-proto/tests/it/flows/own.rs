@@ -2,11 +2,13 @@
 
 use bytes::BytesMut;
 use smtp_proto::address::Domain;
-use smtp_proto::client;
+use smtp_proto::client::{self, Client};
 use smtp_proto::command::{Attribute, Attributes, Command, Text, Word};
+use smtp_proto::error::NotNow;
 use smtp_proto::extension::Extension;
 use smtp_proto::param::{Param, Params};
 use smtp_proto::server::{Event, Server};
+use smtp_proto::session::{Error, Renew, Want};
 use smtp_proto::stage::Stage;
 
 use super::{codes, config, connected, greeted, hear, ok, reverse, serve, text};
@@ -110,4 +112,35 @@ fn xclient() {
     assert_eq!(hear(&mut client, &said), [(Stage::Xclient, 220)]);
     assert!(client.mail(&reverse("a@b.example"), &Params::default(), &mut output).is_err(), "EHLO first");
     client.ehlo(&Domain::parse("proxy.example").unwrap(), &mut output).unwrap();
+}
+
+/// The conversation: XCLIENT, and EHLO again only where it was taken.
+#[test]
+fn a_session_is_renewed() {
+    let attributes = Attributes::parse("ADDR=192.0.2.7").unwrap();
+    let name = Domain::parse("proxy.example").unwrap();
+    let renew = |client: &mut Client, replies: &[&str]| {
+        let mut renew = Renew::new(attributes.as_borrowed(), name.as_borrowed());
+        let (mut output, mut said) = (BytesMut::new(), String::new());
+        let mut want = Ok(Want::Done);
+        for reply in replies {
+            let mut input = reply.as_bytes();
+            want = renew.poll(client, super::NOW, &mut input, &mut output);
+            said.push_str(&text(&mut output));
+        }
+        (want, said, renew.into_reply().map(|reply| reply.code().as_u16()))
+    };
+    let mut client = connected(client::Config::default(), &["XCLIENT ADDR", "PIPELINING"]);
+    let (want, said, reply) = renew(&mut client, &["", "550 no\r\n"]);
+    assert_eq!((want, reply), (Ok(Want::Done), Some(550)));
+    assert_eq!(said, "XCLIENT ADDR=192.0.2.7\r\n");
+    assert!(client.capabilities().has(Extension::Pipelining), "all is as it was");
+    let (want, said, reply) = renew(&mut client, &["", "220 go on\r\n", "250 mx.example\r\n"]);
+    assert_eq!((want, reply), (Ok(Want::Done), Some(220)));
+    assert_eq!(said, "XCLIENT ADDR=192.0.2.7\r\nEHLO proxy.example\r\n");
+    // The new session offers what its own EHLO lists.
+    assert!(!client.capabilities().has(Extension::Pipelining));
+    let (want, said, _) = renew(&mut client, &[""]);
+    assert_eq!(want, Err(Error::NotNow(NotNow::NotOffered(Extension::Xclient))));
+    assert_eq!(said, "");
 }

@@ -268,6 +268,11 @@ impl Pair {
                     }
                     continue;
                 }
+                Ok(Want::Again) => {
+                    pieces = letter.data.chunks(letter.piece).peekable();
+                    delivery.again(true);
+                    continue;
+                }
                 Ok(Want::Done) => return,
                 Ok(want) => panic!("delivering wants {want:?}"),
                 Err(violation) => {

@@ -334,13 +334,10 @@ impl ServerEnd {
             }
             Event::StartTls => Stage::StartTls,
             Event::Auth { mechanism, initial } => {
+                let mechanism = mechanism.known().expect("one of ours");
                 let initial = initial.map(|initial| initial.decode());
-                let offer = Offer {
-                    mechanisms: self.machine.capabilities().mechanisms(),
-                    nonce: b"a nonce of eighteen",
-                    domain: "mx.example",
-                    ..Offer::default()
-                };
+                let mechanisms = self.machine.capabilities().mechanisms();
+                let offer = Offer::new(mechanisms, b"a nonce of eighteen").with_domain("mx.example");
                 let mut exchange = Exchange::new(mechanism, &offer).expect("offered");
                 let next = exchange.start(initial.as_deref());
                 self.link.consume(taken.len());

@@ -344,8 +344,8 @@ pub(crate) fn name(event: &Event<'_>) -> String {
         Event::MessageEnd { replies } => format!("MessageEnd {replies}"),
         Event::Rejected(code) => format!("Rejected {code}"),
         Event::Auth { mechanism, initial } => match initial {
-            Some(initial) => format!("Auth {} {}", mechanism.name(), initial.as_initial()),
-            None => format!("Auth {}", mechanism.name()),
+            Some(initial) => format!("Auth {} {}", mechanism.as_str(), initial.as_initial()),
+            None => format!("Auth {mechanism}"),
         },
         Event::AuthResponse(response) => format!("AuthResponse {}", response.as_str()),
         Event::Noop(text) => format!("Noop {text}").trim_end().to_owned(),
