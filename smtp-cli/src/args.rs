@@ -140,7 +140,7 @@ STARTTLS, if not given: required on the ports 587 and 2525 and with a user, oppo
 
 It prints a line for each recipient, and ends with
   0   if all were served
-  69  if any was refused for good (5yz)
+  69  if any was refused for good (5yz, logins aside)
   75  otherwise: it may be tried again
   64  if the command line is wrong, 66 if the message can't be read";
 
