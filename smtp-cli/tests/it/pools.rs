@@ -1,7 +1,8 @@
 //! Real use: the pool of each adapter, and a server that is restarted again and again while they send.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -40,8 +41,8 @@ fn load(
 ) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_str().expect("UTF-8");
-    let mut server = Server::start(&["--maildir", path]);
-    let port = server.plain[0];
+    let port = free_port();
+    let mut server = Server::start_at(port, &["--maildir", path]);
     let send = start(Destination::plain("127.0.0.1", port));
     let sent: Vec<Sent> = (0..total).map(|_| Sent::default()).collect();
     let (next, done, counts) = (AtomicUsize::new(0), AtomicUsize::new(0), Counts::default());
@@ -53,7 +54,12 @@ fn load(
             let Some(state) = sent.get(n) else { return };
             let lines = format!("{}\r\n", "x".repeat(70)).repeat(1 + n % 5 * 20);
             let message = format!("Message-ID: <{n}@{adapter}>\r\n\r\n{lines}end of {n}\r\n");
+            let since = Instant::now();
             while !delivered(&send(&envelope, &message), &counts) {
+                assert!(
+                    since.elapsed() < Duration::from_secs(30),
+                    "the server does not come back: {counts:?} {done:?}"
+                );
                 state.failed.fetch_add(1, Ordering::Relaxed);
                 thread::sleep(Duration::from_millis(5));
             }
@@ -61,7 +67,8 @@ fn load(
             done.fetch_add(1, Ordering::Relaxed);
         }
     };
-    thread::scope(|scope| {
+    // It lives until all were served.
+    let server = thread::scope(|scope| {
         let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(worker)).collect();
         for restart in 1..=restarts {
             let due = total * restart / (restarts + 1);
@@ -78,8 +85,10 @@ fn load(
             }
             server = Server::start_at(port, &["--maildir", path]);
         }
+        server
     });
     let time = begun.elapsed();
+    drop(server);
 
     let mut stored: HashMap<usize, u32> = HashMap::new();
     for message in messages(folder.path(), "new") {
@@ -102,6 +111,19 @@ fn load(
         "{adapter}: {total} messages, {restarts} restarts, {time:.1?}; {failed} of them failed before, {twice} are there \
          twice; {counts:?}"
     );
+}
+
+/// A port that the system gives to nobody who connects: while the server is down, a client that was given the very port
+/// that it connects to would find itself there, and the port taken.
+fn free_port() -> u16 {
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + (std::process::id() % 100 * 100) as u16;
+    loop {
+        let port = first + TRIED.fetch_add(1, Ordering::Relaxed) % 100;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn delivered(sent: &Result<Report, SendError>, counts: &Counts) -> bool {

@@ -22,11 +22,13 @@ fn play(play: impl FnOnce(&mut Wire) + Send + 'static) -> Play {
     Box::new(play)
 }
 
-/// One message, then whatever comes.
+/// One message, then QUIT.
 fn one_letter() -> Play {
     play(|wire| {
         wire.greet(&[]);
         wire.take_letter();
+        wire.hear("QUIT");
+        wire.say("221 bye\r\n");
         wire.rest();
     })
 }
@@ -491,7 +493,8 @@ pub(crate) fn a_pool_serves_in_the_order_of_arrival<A: Adapter>() {
             wire.hear_message();
             wire.say("250 ok\r\n");
         }
-        wire.rest();
+        wire.hear("QUIT");
+        wire.say("221 bye\r\n");
     })]);
     A::run(async {
         let pool = pool_of::<A>(&far.destination(), |limits| limits.connections = 1);
