@@ -38,9 +38,6 @@
 //! A handler is the same asynchronous trait as everywhere. Its futures run on the connection's thread, which is parked
 //! where they wait: see [`block_on`].
 
-pub mod client;
-pub mod server;
-
 mod listener;
 mod pool;
 mod reader;
@@ -48,7 +45,6 @@ mod socket;
 
 use std::io;
 
-pub use client::Connection;
 /// Runs a future to its end, and parks the thread while it waits for something other than a socket of this crate.
 ///
 /// Futures that need a runtime of their own, tokio's for one, do not find it here.
@@ -57,10 +53,14 @@ pub use listener::Listener;
 pub use pool::{Pool, Tcp};
 pub use reader::{Reader, stream};
 pub use smtp_driver::pool::Limits as PoolLimits;
+pub use smtp_driver::ready::{client, server};
 pub use smtp_driver::{
     Destination, Error, ErrorKind, Handler, Message, OK, Peer, Service, Shutdown, Stream, Trust, ipnet, proto,
 };
 pub use socket::Socket;
+
+/// A client's connection: over TCP or, as sockets are of one type here, over a Unix socket.
+pub type Connection = client::Connection<Socket>;
 
 /// A client's connection over a Unix socket: of the same type here.
 #[cfg(unix)]

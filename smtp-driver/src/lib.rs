@@ -6,6 +6,7 @@
 pub mod client;
 pub mod io;
 pub mod pool;
+pub mod ready;
 pub mod server;
 
 mod accept;

@@ -67,7 +67,7 @@ impl Runtime for Blocking {
 impl Adapter for Blocking {
     type Client = smtp_blocking::Connection;
     type UnixClient = smtp_blocking::UnixConnection;
-    type Server = server::Connection;
+    type Server = server::Connection<Socket>;
 
     async fn client(to: &Destination) -> Result<Self::Client, Error> {
         smtp_blocking::connect(to)

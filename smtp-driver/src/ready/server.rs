@@ -1,31 +1,27 @@
-//! The server's side: [`smtp_driver::server`], whose [`Connection`] here blocks.
+//! The server's side: [`crate::server`], whose [`Connection`] here is a plain type of plain functions.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
-use smtp_driver::proto::server::Config;
-pub use smtp_driver::server::{Responder, Security, Turn};
+use futures_lite::future::block_on;
+use smtp_proto::server::Config;
 
-use crate::{Error, Handler, Shutdown, Socket, Trust, block_on};
+pub use crate::server::{Responder, Security, Turn};
+use crate::{Error, Handler, Io, Shutdown, Trust};
 
 /// One client's connection, pulled turn by turn.
 ///
-/// What it knows it tells as [`smtp_driver::server::Connection`] does: `server`, `io`.
+/// What it knows it tells as [`crate::server::Connection`] does: `server`, `io`.
 #[derive(Debug)]
-pub struct Connection(smtp_driver::server::Connection<Socket>);
+pub struct Connection<I>(crate::server::Connection<I>);
 
-impl Connection {
+impl<I: Io> Connection<I> {
     /// A connection that was just accepted.
     ///
     /// # Errors
     /// If the TLS configuration can't be used.
-    pub fn new(
-        io: Socket,
-        config: Arc<Config>,
-        security: Security,
-        shutdown: Shutdown,
-    ) -> Result<Self, Error> {
-        smtp_driver::server::Connection::new(io, config, security, shutdown).map(Self)
+    pub fn new(io: I, config: Arc<Config>, security: Security, shutdown: Shutdown) -> Result<Self, Error> {
+        crate::server::Connection::new(io, config, security, shutdown).map(Self)
     }
 
     /// Believes these about who the client is. To be said ahead of the first [`next`](Self::next).
@@ -62,8 +58,8 @@ impl Connection {
     }
 }
 
-impl Deref for Connection {
-    type Target = smtp_driver::server::Connection<Socket>;
+impl<I> Deref for Connection<I> {
+    type Target = crate::server::Connection<I>;
 
     fn deref(&self) -> &Self::Target {
         &self.0

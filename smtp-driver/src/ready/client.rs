@@ -1,27 +1,28 @@
-//! The client's side: [`smtp_driver::client`], whose [`Connection`] here blocks.
+//! The client's side: [`crate::client`], whose [`Connection`] here is a plain type of plain functions.
 
 use std::ops::Deref;
 
-pub use smtp_driver::client::{Security, SendError};
-use smtp_driver::proto::command::{Attributes, Command};
-use smtp_driver::proto::reply::Reply;
-use smtp_driver::proto::session::{Envelope, Report, Transfer};
+use futures_lite::future::block_on;
+use smtp_proto::command::{Attributes, Command};
+use smtp_proto::reply::Reply;
+use smtp_proto::session::{Envelope, Report, Transfer};
 
-use crate::{Destination, Error, Message, Socket, block_on};
+pub use crate::client::{Security, SendError};
+use crate::{Destination, Error, Io, Message};
 
 /// An open connection to a server: greeted, secured and logged in as was asked for.
 ///
-/// What it knows it tells as [`smtp_driver::client::Connection`] does: `is_usable`, `capabilities`, `is_tls`, `io`.
+/// What it knows it tells as [`crate::client::Connection`] does: `is_usable`, `capabilities`, `is_tls`, `io`.
 #[derive(Debug)]
-pub struct Connection(smtp_driver::client::Connection<Socket>);
+pub struct Connection<I>(crate::client::Connection<I>);
 
-impl Connection {
+impl<I: Io> Connection<I> {
     /// Opens a connection over a socket that was connected to `to`, or to something that stands for it: TLS, greeting,
     /// EHLO, AUTH.
     ///
     /// # Errors
     /// [`Error`] says what failed, at which step, and what the server had said last.
-    pub fn open(io: Socket, to: &Destination) -> Result<Self, Error> {
+    pub fn open(io: I, to: &Destination) -> Result<Self, Error> {
         block_on(to.open(io)).map(Self)
     }
 
@@ -92,8 +93,8 @@ impl Connection {
     }
 }
 
-impl Deref for Connection {
-    type Target = smtp_driver::client::Connection<Socket>;
+impl<I> Deref for Connection<I> {
+    type Target = crate::client::Connection<I>;
 
     fn deref(&self) -> &Self::Target {
         &self.0
