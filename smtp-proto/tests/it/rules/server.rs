@@ -154,7 +154,7 @@ fn replies_that_may_not_be_held_back() {
 
 /// RFC 5321, 4.2, and RFC 6531, 3.7.4.
 #[test]
-fn a_replys_text_is_ascii_unless_smtputf8_was_asked_for() {
+fn the_text_of_a_reply_is_ascii_unless_smtputf8_was_asked_for() {
     let long = "x".repeat(2000);
     for (params, expected) in [("", false), (" SMTPUTF8", true)] {
         let mut server = server(config());
