@@ -1,5 +1,6 @@
 //! Servers that refuse, leave, or say nothing: what the client says of it.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -244,6 +245,51 @@ pub(crate) fn a_send_that_is_dropped_leaves_the_connection_unusable<A: Adapter>(
         let failed = client.send(&envelope, "x\r\n").await.expect_err("it lost step");
         assert!(failed.report.outcomes().all(|outcome| matches!(outcome, Outcome::NotSent(_))));
         client.noop().await.expect_err("it lost step");
+        client.quit().await;
+    });
+    script.end();
+}
+
+/// The second message of a `send_all` that is dropped has its envelope under way: the next message would be sent to its
+/// recipients.
+pub(crate) fn a_send_all_that_is_dropped_leaves_the_connection_unusable<A: Adapter>() {
+    if !A::DROPS {
+        return;
+    }
+    let script = Script::new(|wire| {
+        wire.greet(&["PIPELINING"]);
+        wire.hear("MAIL ");
+        wire.hear("RCPT ");
+        wire.hear("RCPT ");
+        wire.hear("DATA");
+        wire.say("250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n");
+        wire.hear_message();
+        wire.say("250 ok\r\n");
+        wire.rest();
+    });
+    A::run(async {
+        let mut client = A::client(&script.destination()).await.expect("a connection");
+        let envelope = both();
+        let reported = Cell::new(0);
+        {
+            let messages = vec![(&envelope, "x\r\n"), (&envelope, "y\r\n")];
+            let mut send = pin!(client.send_all(messages, |_| reported.set(reported.get() + 1)));
+            let begun = Instant::now();
+            // Once the first is answered, the second waits for the replies to its envelope.
+            while reported.get() == 0 && begun.elapsed() < LONG {
+                let polled = poll_fn(|context| Poll::Ready(send.as_mut().poll(context))).await;
+                assert!(polled.is_pending(), "it waits for a reply");
+                std::thread::sleep(SHORT / 20);
+            }
+        }
+        assert_eq!(reported.get(), 1);
+        assert!(!client.is_usable());
+        client
+            .send_all(vec![(&envelope, "z\r\n")], |_| panic!("it lost step"))
+            .await
+            .expect_err("it lost step");
+        client.send_all(Vec::<(&Envelope<'_>, &str)>::new(), |_| {}).await.expect("nothing is sent");
+        assert!(!client.is_usable());
         client.quit().await;
     });
     script.end();

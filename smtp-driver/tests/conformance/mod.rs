@@ -197,6 +197,9 @@ macro_rules! conformance {
             a_server_that_hangs_up_behind_a_message_leaves_it_unknown
             a_server_that_does_not_listen_is_unreachable
             a_send_that_is_dropped_leaves_the_connection_unusable
+            a_send_all_that_is_dropped_leaves_the_connection_unusable
+            an_early_talker_is_turned_away
+            recipients_of_a_refused_chunk_are_forgotten
             a_record_for_a_greeting_names_the_port
             a_client_that_drips_is_timed_out
             a_shutdown_waits_for_the_message_in_hand

@@ -2,7 +2,8 @@
 
 use smtp_driver::proto::command::Rcpt;
 use smtp_driver::proto::server::Event;
-use smtp_driver::{Listener as _, OK};
+use smtp_driver::proto::status::Code;
+use smtp_driver::{Listener as _, OK, Peer};
 
 use super::script::Wire;
 use super::*;
@@ -35,6 +36,48 @@ pub(crate) fn a_client_that_drips_is_timed_out<A: Adapter>() {
     server.end();
     assert_eq!(post.letters(), []);
     assert!(post.ended().iter().flatten().filter(|how| how.contains("timed out")).count() == 2);
+}
+
+/// What comes while the handler takes its time for the greeting came ahead of it.
+pub(crate) fn an_early_talker_is_turned_away<A: Adapter>() {
+    struct Doorman;
+    impl Handler for Doorman {
+        async fn connected(&mut self, _: Peer<'_>) -> Reply<'static> {
+            thread::sleep(SHORT);
+            Reply::fixed(Code::READY, None, "ESMTP")
+        }
+    }
+    let server = start_with::<A, _>(service(), || Doorman);
+    let mut wire = Wire::client(server.port);
+    wire.say("EHLO there\r\n");
+    wire.reply("554");
+    assert_eq!(wire.rest(), b"");
+    let mut polite = Wire::client(server.port);
+    polite.reply("220");
+    polite.say("QUIT\r\n");
+    polite.reply("221");
+    server.end();
+}
+
+/// A transaction that a refused chunk ended leaves the next one nothing.
+pub(crate) fn recipients_of_a_refused_chunk_are_forgotten<A: Adapter>() {
+    let (server, post) = start::<A>(service());
+    let mut wire = Wire::client(server.port);
+    wire.reply("220");
+    wire.say("EHLO there\r\n");
+    wire.reply("250");
+    wire.say("MAIL FROM:<body-450-ann@example.org>\r\nRCPT TO:<cat@example.net>\r\n");
+    wire.say("BDAT 3\r\nx\r\nBDAT 3 LAST\r\ny\r\n");
+    for code in ["250", "250", "450", "503"] {
+        wire.reply(code);
+    }
+    wire.say("MAIL FROM:<ann@example.org>\r\nRCPT TO:<ben@example.net>\r\nBDAT 3 LAST\r\nz\r\nQUIT\r\n");
+    for code in ["250", "250", "250", "221"] {
+        wire.reply(code);
+    }
+    server.end();
+    assert_eq!(post.letters().len(), 1);
+    assert_eq!(post.letters()[0].to, ["ben@example.net"]);
 }
 
 pub(crate) fn a_shutdown_waits_for_the_message_in_hand<A: Adapter>() {
