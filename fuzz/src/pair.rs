@@ -199,7 +199,9 @@ impl<'i> Near<'i> {
         let chunking = self.client.capabilities().has(Extension::Chunking);
         let chunked = chunking && self.transfer() != Transfer::Data;
         let expected = if chunked {
-            mended(message, self.client.config().line_ends).content
+            // Each end sees to the line ends by a policy of its own.
+            let sent = mended(message, self.client.config().line_ends).content;
+            mended(&sent, self.far.server.config().policy.line_ends).content
         } else {
             self.through(message)
         };
