@@ -6,7 +6,7 @@ use super::{Client, Phase};
 use crate::address::{Domain, ForwardPath, ReversePath};
 use crate::auth::{Base64, MechanismName};
 use crate::command::{Attributes, Command, Mail, Rcpt, Text};
-use crate::dot::Segments;
+use crate::dot::{LineEnds, Segments};
 use crate::error::NotNow;
 use crate::extension::{Capabilities, Extension};
 use crate::param::Params;
@@ -81,7 +81,7 @@ impl Client {
     }
 
     fn greet(&mut self, name: &Domain<'_>, output: &mut BytesMut) {
-        let name = name.as_borrowed();
+        let name = ascii(name);
         let command = match self.config.protocol {
             Protocol::Smtp => Command::Ehlo(name),
             Protocol::Lmtp => Command::Lhlo(name),
@@ -101,7 +101,7 @@ impl Client {
             return Err(NotNow::NoHello);
         }
         self.state.hello_sent(false);
-        self.send(Stage::Hello, &Command::Helo(name.as_borrowed()), output);
+        self.send(Stage::Hello, &Command::Helo(ascii(name)), output);
         Ok(())
     }
 
@@ -135,7 +135,7 @@ impl Client {
     ) -> Result<(), NotNow> {
         self.admit_alone()?;
         if self.state.authenticated {
-            return Err(NotNow::NothingOwed);
+            return Err(NotNow::Authenticated);
         }
         self.offered(Extension::Auth)?;
         let initial = initial.map(Base64::encode);
@@ -171,7 +171,7 @@ impl Client {
             return Err(NotNow::Closed);
         }
         if !core::mem::take(&mut self.state.challenged) {
-            return Err(NotNow::NothingOwed);
+            return Err(NotNow::NotChallenged);
         }
         self.flight.push(Stage::Auth, 0);
         Ok(())
@@ -223,10 +223,14 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`NotNow`] while replies are awaited that have to come first, or without a transaction.
+    /// [`NotNow`] while replies are awaited that have to come first, or without a transaction; [`NotNow::LineEndsKept`] under
+    /// [`LineEnds::Keep`], which is for BINARYMIME.
     pub fn data(&mut self, output: &mut BytesMut) -> Result<(), NotNow> {
         self.admit()?;
         self.transaction()?;
+        if self.config.line_ends == LineEnds::Keep {
+            return Err(NotNow::LineEndsKept);
+        }
         self.send(Stage::Data, &Command::Data, output);
         Ok(())
     }
@@ -371,7 +375,7 @@ impl Client {
             C::Xclient(_) => Stage::Xclient,
             C::Xforward(_) => Stage::Xforward,
             C::Other { .. } => Stage::Other,
-            _ => return Err(NotNow::NothingOwed),
+            _ => return Err(NotNow::OwnMethod),
         };
         match stage {
             Stage::Etrn => self.offered(Extension::Etrn)?,
@@ -403,4 +407,15 @@ impl Client {
         self.greeted()?;
         if self.state.open { Err(NotNow::TransactionOpen) } else { Ok(()) }
     }
+}
+
+/// RFC 6531, 3.7.1: before it is known what the server offers, and so in EHLO, a domain goes as A-labels.
+fn ascii<'n>(name: &'n Domain<'_>) -> Domain<'n> {
+    #[cfg(feature = "idna")]
+    if !name.is_ascii()
+        && let Ok(ascii) = name.to_a_labels()
+    {
+        return ascii;
+    }
+    name.as_borrowed()
 }

@@ -28,13 +28,14 @@ mod owed;
 mod receive;
 mod reply;
 mod state;
+mod terms;
 
 use alloc::sync::Arc;
 use core::time::Duration;
 
 use bytes::BytesMut;
 
-pub use config::{Config, Policy};
+pub use config::{Config, Invalid, Policy};
 pub use event::{Event, Refusal, Step, Taken};
 
 use crate::auth::{Base64, Mechanisms};
