@@ -346,11 +346,12 @@ impl Client {
         self.command(&Command::Quit, output)
     }
 
-    /// XCLIENT (Postfix): who the server shall take us for. A 220 opens a new session: EHLO again.
+    /// XCLIENT (Postfix): who the server shall take us for, as far as it lists these attributes. A 220 opens a new session:
+    /// EHLO again.
     ///
     /// # Errors
     ///
-    /// [`NotNow`] as for [`noop`](Self::noop), and if it was not offered.
+    /// [`NotNow`] as for [`noop`](Self::noop), and if it was not offered, or with none of these attributes.
     pub fn xclient(&mut self, attributes: &Attributes<'_>, output: &mut BytesMut) -> Result<(), NotNow> {
         self.command(&Command::Xclient(attributes.as_borrowed()), output)
     }
@@ -377,14 +378,32 @@ impl Client {
             C::Other { .. } => Stage::Other,
             _ => return Err(NotNow::OwnMethod),
         };
-        match stage {
-            Stage::Etrn => self.offered(Extension::Etrn)?,
-            Stage::Xclient => self.offered(Extension::Xclient)?,
-            Stage::Xforward => self.offered(Extension::Xforward)?,
-            _ => {}
-        }
-        self.send(stage, command, output);
+        let listed = match command {
+            C::Etrn(_) => {
+                self.offered(Extension::Etrn)?;
+                None
+            }
+            C::Xclient(attributes) => Some(C::Xclient(self.listed(Extension::Xclient, attributes)?)),
+            C::Xforward(attributes) => Some(C::Xforward(self.listed(Extension::Xforward, attributes)?)),
+            _ => None,
+        };
+        let before = output.len();
+        listed.as_ref().unwrap_or(command).write(output);
+        self.flight.push(stage, output.len() - before);
         Ok(())
+    }
+
+    /// Those attributes that the server lists, if it lists any: it refuses all others (Postfix's XCLIENT_README).
+    fn listed<'a>(
+        &self,
+        extension: Extension,
+        attributes: &'a Attributes<'_>,
+    ) -> Result<Attributes<'a>, NotNow> {
+        self.offered(extension)?;
+        match self.capabilities.words(extension) {
+            Some(names) => attributes.listed_in(names).ok_or(NotNow::NotOffered(extension)),
+            None => Ok(attributes.as_borrowed()),
+        }
     }
 
     const fn greeted(&self) -> Result<(), NotNow> {

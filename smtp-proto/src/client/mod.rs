@@ -199,6 +199,9 @@ impl Client {
         if to == Stage::Greeting && link::looks_like_tls(input) {
             return Err(self.fail(Violation::ImplicitTls));
         }
+        if to == Stage::Greeting && link::may_become_tls(input) {
+            return Ok(Step::NeedInput(self.deadline.arm(now, self.patience(to))));
+        }
         let limits = &self.config.limits;
         match self.replies.next(input, limits.reply_line, limits.reply) {
             Ok(None) => Ok(Step::NeedInput(self.deadline.arm(now, self.patience(to)))),
@@ -235,20 +238,10 @@ impl Client {
     /// As `step`.
     pub fn poll<'b>(&mut self, now: Duration, input: &mut &'b [u8]) -> Result<Step<Answer<'b>>, Violation> {
         let seen = *input;
-        Ok(match self.step(now, seen)? {
-            Step::Event(taken) => {
-                *input = &seen[taken.len..];
-                Step::Event(self.event(taken, seen))
-            }
-            Step::Unsolicited(taken) => {
-                *input = &seen[taken.len..];
-                Step::Unsolicited(self.event(taken, seen))
-            }
-            Step::Idle => Step::Idle,
-            Step::NeedInput(until) => Step::NeedInput(until),
-            Step::StartTls => Step::StartTls,
-            Step::Closed => Step::Closed,
-        })
+        Ok(self.step(now, seen)?.map(|taken| {
+            *input = &seen[taken.len..];
+            self.event(taken, seen)
+        }))
     }
 
     fn parse<'b>(&self, raw: &'b [u8]) -> Result<Reply<'b>, reply::Malformed> {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use smtp_proto::address::Domain;
+use smtp_proto::address::{Domain, Mailbox};
 use smtp_proto::client::{self, Client};
 use smtp_proto::dot::LineEnds;
-use smtp_proto::error::NotNow;
+use smtp_proto::error::{NotNow, Violation};
 use smtp_proto::extension::Extension;
 use smtp_proto::param::{BodyType, Param, Params};
 use smtp_proto::reply::Reply;
@@ -342,4 +342,44 @@ fn what_may_not_be_said_is_named() {
     let step = server.poll(NOW, &mut &b""[..], &mut output);
     assert!(matches!(step, Ok(Step::Event(Event::Connect))), "{step:?}");
     assert_eq!(server.challenge(b"x", &mut output), Err(NotNow::WrongCode(Code::CHALLENGE)));
+}
+
+/// RFC 8314: a record where a greeting should be is named however few octets of it come at a time.
+#[test]
+fn a_record_for_a_greeting_is_named_whatever_the_cuts() {
+    let alert = b"\x15\x03\x01\x00\x02\x02\x46";
+    for first in [0x15, 0x16] {
+        let mut record = *alert;
+        record[0] = first;
+        let mut client = Client::new(Arc::default());
+        for len in 0..3 {
+            let step = client.step(NOW, &record[..len]);
+            assert!(matches!(step, Ok(client::Step::NeedInput(Some(_)))), "{len} octets: {step:?}");
+        }
+        assert_eq!(client.step(NOW, &record[..3]), Err(Violation::ImplicitTls));
+    }
+    // What only begins like one is malformed, when it can be told; and an end is an end.
+    let mut client = Client::new(Arc::default());
+    assert!(matches!(client.step(NOW, b"\x16\x03\x09x\r\n"), Err(Violation::Reply { .. })));
+    let mut client = Client::new(Arc::default());
+    assert!(matches!(client.step(NOW, b"\x16"), Ok(client::Step::NeedInput(_))));
+    assert!(client.eof().is_err());
+}
+
+/// RFC 5321, 4.1.2: an empty quoted string is a local part by the grammar, and so it is read; nobody needs to make one. 64
+/// octets are what every server must take, not the most that one may (4.5.3.1, 4.5.3.1.1), and senders that encode a
+/// recipient into their address exceed them; what is built here keeps to them.
+#[test]
+fn local_parts_are_read_as_they_come_and_built_within_bounds() {
+    let x = Domain::parse("x.example").expect("a domain");
+    for (local, len) in
+        [("\"\"".to_owned(), 0), ("a".repeat(64), 64), ("a".repeat(65), 65), ("a".repeat(200), 200)]
+    {
+        let text = format!("{local}@x.example");
+        let read = Mailbox::parse(&text).expect("by the grammar");
+        assert_eq!((read.as_str(), read.local_part().len()), (text.as_str(), len));
+        assert_eq!(Mailbox::new(&read.local_part(), &x).is_ok(), len == 64, "{text}");
+    }
+    // The path's 256 octets are a bound (4.5.3.1.3).
+    assert!(Mailbox::parse(&format!("{}@x.example", "a".repeat(250))).is_err());
 }
