@@ -10,9 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use smtp_tokio::proto::address::Domain;
-use smtp_tokio::proto::client::Config;
 use smtp_tokio::proto::session::{self, Envelope, Outcome, Report};
-use smtp_tokio::proto::stage::Protocol;
 use smtp_tokio::{Destination, connect};
 
 pub use server::{Invalid, Scheme, Server};
@@ -112,11 +110,10 @@ fn destination(args: &Send, server: &Server) -> Result<Destination, Failure> {
             Destination::relay(host, trust::config(args.ca.as_deref())?).with_starttls(policy)
         }
     };
-    let mut config = Config::default();
+    let mut destination = destination.with_port(server.port);
     if server.scheme == Scheme::Lmtp {
-        config.protocol = Protocol::Lmtp;
+        destination = destination.with_lmtp();
     }
-    let mut destination = destination.with_port(server.port).with_config(config);
     if let Some(name) = &args.name {
         let name = Domain::try_from(name.clone()).map_err(|error| usage(format!("--name: {error}")))?;
         destination = destination.with_name(name);

@@ -4,4 +4,5 @@
 
 mod accept;
 mod connect;
+mod destination;
 mod shutdown;
