@@ -2,6 +2,8 @@
 
 mod crash;
 mod help;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod pools;
 mod send;
 mod serve;
