@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+pub use crate::explain::Explain;
+
 /// SMTP and LMTP on the command line.
 ///
 /// Without a command: the tour.
@@ -23,6 +25,8 @@ pub enum Command {
     Serve(Serve),
     /// Send one message.
     Send(Send),
+    /// Say what a reply, a code, a command or a conversation means, and where it went wrong.
+    Explain(Explain),
     /// Show what is there, on this machine.
     Tour,
 }

@@ -4,8 +4,10 @@
 
 pub mod args;
 pub mod exit;
+pub mod explain;
 pub mod send;
 pub mod serve;
+mod style;
 pub mod tour;
 
 use std::ffi::OsString;
@@ -29,6 +31,7 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
         None | Some(Command::Tour) => return tour::run(),
         Some(Command::Serve(args)) => on_tokio(serve::run(args)),
         Some(Command::Send(args)) => on_tokio(send::run(args)),
+        Some(Command::Explain(args)) => explain::run(&args),
     };
     ended.unwrap_or_else(|failure| {
         exit::complain(&failure);
