@@ -1,4 +1,4 @@
-//! The tool `smtp`: [`serve`] stores what arrives in a Maildir, [`send`] sends one message, [`tour`] shows around.
+//! The tool `smtp`: [`serve`] takes messages and stores or refuses them, [`send`] sends some, [`tour`] shows around.
 //!
 //! A library so that tests and the tour can run its parts; what it is made of is `smtp-tokio`.
 
@@ -7,6 +7,7 @@ pub mod exit;
 pub mod send;
 pub mod serve;
 pub mod tour;
+mod trace;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -27,8 +28,8 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
     };
     let ended = match args.command {
         None | Some(Command::Tour) => return tour::run(),
-        Some(Command::Serve(args)) => on_tokio(serve::run(args)),
-        Some(Command::Send(args)) => on_tokio(send::run(args)),
+        Some(Command::Serve(args)) => on_tokio(serve::run(*args)),
+        Some(Command::Send(args)) => on_tokio(send::run(*args)),
     };
     ended.unwrap_or_else(|failure| {
         exit::complain(&failure);

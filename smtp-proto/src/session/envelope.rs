@@ -86,6 +86,20 @@ impl<'a> Envelope<'a> {
         Ok(self)
     }
 
+    /// The same for some of its recipients only, by their places.
+    ///
+    /// # Panics
+    ///
+    /// On a place that it doesn't have.
+    #[must_use]
+    pub fn part(&self, places: &[usize]) -> Envelope<'_> {
+        Envelope {
+            from: self.from.as_borrowed(),
+            params: self.params.as_borrowed(),
+            to: places.iter().map(|at| self.to[*at].clone()).collect(),
+        }
+    }
+
     fn is_ascii(&self) -> bool {
         self.from.is_ascii() && self.to.iter().all(|to| to.path.is_ascii())
     }
