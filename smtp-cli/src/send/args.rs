@@ -15,8 +15,8 @@ Examples:
   file or a variable; in the URL what is special in it is percent-encoded (@ is %40):
     smtp send --server smtp://mail.example.org --user ann \\
       --from ann@example.org --to ben@example.net message.eml
-    smtp send --server smtps://ann@mail.example.org --password-file secret.txt --auth SCRAM-SHA-256 \\
-      --from ann@example.org --to ben@example.net message.eml
+    smtp send --server smtps://ann@mail.example.org --password-file secret.txt \\
+      --auth SCRAM-SHA-256 --from ann@example.org --to ben@example.net message.eml
     smtp send --server smtps://ann@mail.example.org --password-env MY_SECRET \\
       --from ann@example.org --to ben@example.net message.eml
     smtp send --server smtps://ann:p%40ss@mail.example.org \\
@@ -28,13 +28,15 @@ Examples:
       --from ann@example.org --to ben@example.net message.eml
   An mbox and all files of a directory, over four connections; what is refused for now is tried five times more, after
   1, 2, 4 … seconds; rows only for what was not delivered:
-    smtp send --server smtp://localhost:2525 --starttls off --jobs 4 --retry 5 --retry-wait 1 --quiet \\
+    smtp send --server smtp://localhost:2525 --starttls off \\
+      --jobs 4 --retry 5 --retry-wait 1 --quiet \\
       --from ann@example.org --to ben@example.net archive.mbox outbox/
   With every step shown, as it is said, and when:
     smtp send --server smtp://localhost:2525 --starttls off --trace \\
       --from ann@example.org --to ben@example.net message.eml
   With a report on its delivery, its priority, and TLS at every hop; results as JSON:
-    smtp send --server smtps://mx.example.net --dsn success,failure --dsn-ret hdrs --dsn-envid QQ314159 \\
+    smtp send --server smtps://mx.example.net \\
+      --dsn success,failure --dsn-ret hdrs --dsn-envid QQ314159 \\
       --priority 3 --requiretls --json --from ann@example.org --to ben@example.net message.eml
   A bounce (no sender), to two, by LMTP, under a name of one's own; by LMTP to a Unix socket; LMTP said otherwise:
     smtp send --server lmtp://localhost:2424 --name mx.example.org \\
