@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use smtp_proto::address::Domain;
-use smtp_proto::auth::Credentials;
+use smtp_proto::auth::{Credentials, Mechanisms};
 use smtp_proto::client::Config;
 use smtp_proto::extension::Capabilities;
 use smtp_proto::session::{Options, StartTls};
@@ -32,6 +32,7 @@ pub struct Destination {
     mode: Mode,
     name: Option<Domain<'static>>,
     credentials: Option<Arc<Credentials>>,
+    mechanisms: Option<Mechanisms>,
     auth_in_clear: bool,
     authentic: bool,
     cached: Option<Arc<Capabilities<'static>>>,
@@ -56,6 +57,7 @@ impl Destination {
             mode,
             name: None,
             credentials: None,
+            mechanisms: None,
             auth_in_clear: false,
             authentic: false,
             cached: None,
@@ -128,6 +130,13 @@ impl Destination {
     #[must_use]
     pub fn with_credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(Arc::new(credentials));
+        self
+    }
+
+    /// Logs in by the strongest of these mechanisms that is offered, and by no other.
+    #[must_use]
+    pub const fn with_mechanisms(mut self, mechanisms: Mechanisms) -> Self {
+        self.mechanisms = Some(mechanisms);
         self
     }
 
@@ -216,6 +225,7 @@ impl Destination {
         let name = name.unwrap_or_else(|| IpAddr::from(Ipv4Addr::LOCALHOST).into());
         let mut options = Options::new(name).with_starttls(StartTls::Off);
         options.credentials.clone_from(&self.credentials);
+        options.mechanisms = self.mechanisms;
         options.auth_in_clear = self.auth_in_clear;
         options.host_is_authentic = self.authentic;
         options.cached.clone_from(&self.cached);

@@ -300,6 +300,12 @@ impl<'l> Outlet<'l> {
         self.output
     }
 
+    /// As [`Link::is_handshaking`].
+    #[must_use]
+    pub fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
+    }
+
     /// As [`Link::outgoing`].
     pub fn outgoing(&mut self) -> &[u8] {
         Outlet { output: self.output, tls: self.tls.as_deref_mut() }.into_outgoing()

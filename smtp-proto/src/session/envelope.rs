@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 
 use crate::address::{self, ForwardPath, Mailbox, ReversePath};
 use crate::client::Client;
-use crate::dot::{Flaws, LineEnds, survey};
+use crate::dot::{Flaws, LineEnds, Survey, survey};
 use crate::extension::Extension;
 use crate::param::{BodyType, Param, Params};
 
@@ -87,6 +87,20 @@ impl<'a> Envelope<'a> {
         Ok(self)
     }
 
+    /// The same for some of its recipients only, by their places.
+    ///
+    /// # Panics
+    ///
+    /// On a place that it doesn't have.
+    #[must_use]
+    pub fn part(&self, places: &[usize]) -> Envelope<'_> {
+        Envelope {
+            from: self.from.as_borrowed(),
+            params: self.params.as_borrowed(),
+            to: places.iter().map(|at| self.to[*at].clone()).collect(),
+        }
+    }
+
     fn is_ascii(&self) -> bool {
         self.from.is_ascii() && self.to.iter().all(|to| to.path.is_ascii())
     }
@@ -131,7 +145,12 @@ impl Content {
     /// Of a message that lies in memory.
     #[must_use]
     pub fn of(message: &[u8]) -> Self {
-        let survey = survey(message);
+        Self::surveyed(&survey(message))
+    }
+
+    /// Of a message that was looked through, piece by piece say ([`Surveyor`](crate::dot::Surveyor)).
+    #[must_use]
+    pub const fn surveyed(survey: &Survey) -> Self {
         let eight_bit = survey.flaws.contains(Flaws::EIGHT_BIT);
         Self {
             size: Some(survey.size),
