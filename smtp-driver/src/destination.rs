@@ -1,5 +1,5 @@
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -246,5 +246,12 @@ impl Destination {
     fn server_name(&self) -> Result<rustls::pki_types::ServerName<'static>, Error> {
         rustls::pki_types::ServerName::try_from(self.host.clone())
             .map_err(|_| Error::new(ErrorKind::NoTls, Stage::Handshake))
+    }
+}
+
+/// [`plain`](Destination::plain), at this address: what a test or an example has of a server that it has just started.
+impl From<SocketAddr> for Destination {
+    fn from(address: SocketAddr) -> Self {
+        Self::plain(address.ip().to_string(), address.port())
     }
 }
