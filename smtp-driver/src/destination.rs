@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use smtp_proto::address::Domain;
-use smtp_proto::auth::Credentials;
+use smtp_proto::auth::{Credentials, Mechanisms};
 use smtp_proto::client::Config;
 use smtp_proto::extension::Capabilities;
 use smtp_proto::session::{Options, StartTls};
@@ -31,6 +31,7 @@ pub struct Destination {
     mode: Mode,
     name: Option<Domain<'static>>,
     credentials: Option<Arc<Credentials>>,
+    mechanisms: Option<Mechanisms>,
     auth_in_clear: bool,
     cached: Option<Arc<Capabilities<'static>>>,
     connect_timeout: Duration,
@@ -54,6 +55,7 @@ impl Destination {
             mode,
             name: None,
             credentials: None,
+            mechanisms: None,
             auth_in_clear: false,
             cached: None,
             connect_timeout: Duration::from_secs(30),
@@ -123,6 +125,13 @@ impl Destination {
         self
     }
 
+    /// Logs in by one of these, where the server offers it, and by no other: by the strongest that it offers otherwise.
+    #[must_use]
+    pub const fn with_mechanisms(mut self, usable: Mechanisms) -> Self {
+        self.mechanisms = Some(usable);
+        self
+    }
+
     /// Lets the password cross the wire as it is where there is no TLS.
     #[must_use]
     pub const fn with_auth_in_clear(mut self) -> Self {
@@ -181,6 +190,7 @@ impl Destination {
         let name = name.unwrap_or_else(|| IpAddr::from(Ipv4Addr::LOCALHOST).into());
         let mut options = Options::new(name).with_starttls(StartTls::Off);
         options.credentials.clone_from(&self.credentials);
+        options.mechanisms = self.mechanisms;
         options.auth_in_clear = self.auth_in_clear;
         options.cached.clone_from(&self.cached);
         let security = match &self.mode {

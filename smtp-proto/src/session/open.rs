@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use super::{Error, Want, refused};
 use crate::address::Domain;
 use crate::auth::client::Exchange;
-use crate::auth::{ChannelBinding, Credentials, NONCE_LEN, strongest};
+use crate::auth::{ChannelBinding, Credentials, Mechanisms, NONCE_LEN, strongest};
 use crate::client::{Answer, Client, Step};
 use crate::error::NotNow;
 use crate::extension::{Capabilities, Extension};
@@ -37,6 +37,8 @@ pub struct Options {
     pub starttls: StartTls,
     /// Who logs in, if anybody.
     pub credentials: Option<Arc<Credentials>>,
+    /// The mechanisms that may be used; any, if `None`.
+    pub mechanisms: Option<Mechanisms>,
     /// Credentials may go over the wire as they are where there is no TLS.
     pub auth_in_clear: bool,
     /// HELO is tried also after a 550 to EHLO.
@@ -53,6 +55,7 @@ impl Options {
             name,
             starttls: StartTls::Required,
             credentials: None,
+            mechanisms: None,
             auth_in_clear: false,
             helo_after_550: false,
             cached: None,
@@ -229,7 +232,8 @@ impl Open {
         let offered = client.capabilities().mechanisms();
         let bound = self.binding.as_deref();
         let clear = self.options.auth_in_clear;
-        let chosen = strongest(offered, credentials, client.has_tls(), clear, bound.is_some());
+        let usable = self.options.mechanisms.map_or(offered, |usable| offered.intersection(usable));
+        let chosen = strongest(usable, credentials, client.has_tls(), clear, bound.is_some());
         let mechanism = chosen.ok_or(Error::NoMechanism(offered))?;
         let binding = bound.map_or(ChannelBinding::None, ChannelBinding::Exporter);
         let exchange = Exchange::new(mechanism, credentials, binding, &self.nonce)?;
