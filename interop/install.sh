@@ -46,6 +46,15 @@ from_debian() {
     done
 }
 
+# Whom the servers become. Each refuses to run without.
+accounts() {
+    local name
+    for name in postfix Debian-exim; do
+        id "$name" >/dev/null 2>&1 || useradd -r -U -M -d / -s /usr/sbin/nologin "$name"
+    done
+    getent group postdrop >/dev/null || groupadd -r postdrop
+}
+
 # Debian's own Python, whatever else is first in PATH: its venv module is the one that was installed above.
 from_pypi() {
     { [ -x "$dest/venv/bin/python" ] || /usr/bin/python3 -m venv "$dest/venv"; } &&
@@ -59,7 +68,9 @@ from_npm() {
         echo "${MODULES[*]}" >"$installed"
 }
 
-# Each has a cache to wait for and none needs another's, where Python and Node are there already.
+accounts
+
+# Each has a network to wait for and none needs another's, where Python and Node are there already.
 if command -v npm >/dev/null && /usr/bin/python3 -c 'import venv, ensurepip' 2>/dev/null; then
     from_npm & npm=$!
     from_pypi & pypi=$!
