@@ -2,7 +2,7 @@
 
 mod advice;
 mod server;
-mod trust;
+pub(crate) mod trust;
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
