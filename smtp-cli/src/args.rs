@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub use crate::explain::Explain;
+pub use crate::probe::Probe;
 
 /// SMTP and LMTP on the command line.
 ///
@@ -27,6 +28,8 @@ pub enum Command {
     Send(Send),
     /// Say what a reply, a code, a command or a conversation means, and where it went wrong.
     Explain(Explain),
+    /// Look at a server: which ports speak what, and what is wrong with them.
+    Probe(Probe),
     /// Show what is there, on this machine.
     Tour,
 }

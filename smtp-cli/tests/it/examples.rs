@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::{env, fs};
 
-use crate::support::{SMTP, code, out};
+use crate::support::{SMTP, Server, code, out};
 
 /// Runs the examples of a document in a folder, with what stands for the first of each pair in place of it.
 fn check(document: &str, stands_for: &[(&str, String)], folder: &Path) {
@@ -24,7 +24,7 @@ fn check(document: &str, stands_for: &[(&str, String)], folder: &Path) {
         let real = stands_for.iter().fold(command.clone(), |text, (shown, real)| text.replace(shown, real));
         let output = shell(&real, folder);
         let printed = out(&output) + &String::from_utf8_lossy(&output.stderr);
-        let printed = stands_for.iter().fold(printed, |text, (shown, real)| text.replace(real, shown));
+        let printed = stands_for.iter().fold(printed, |text, (shown, real)| shown_again(&text, real, shown));
         assert!(
             is_like(&printed, &expected),
             "$ {command}\n{printed}\nis not what {document} has:\n{expected}"
@@ -32,6 +32,18 @@ fn check(document: &str, stands_for: &[(&str, String)], folder: &Path) {
         assert_eq!(code(&output), Some(exit), "$ {command}");
         assert!(!printed.contains('\x1b'), "colours where there is no terminal");
     }
+}
+
+/// Puts `shown` in place of `real`, where that is not the start of a longer number.
+fn shown_again(text: &str, real: &str, shown: &str) -> String {
+    let mut parts = text.split(real);
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let longer = part.starts_with(|c: char| c.is_ascii_digit());
+        whole.push_str(if longer { real } else { shown });
+        whole.push_str(part);
+    }
+    whole
 }
 
 fn shell(command: &str, folder: &Path) -> Output {
@@ -97,6 +109,26 @@ fn is_line(line: &str, like: &str) -> bool {
 fn explain() {
     let folder = tempfile::tempdir().expect("a folder");
     check("explain.md", &[], folder.path());
+}
+
+#[test]
+fn probe() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let user = ["--user", "ann:secret"];
+    let secure =
+        Server::start(&[&["--tls-self-signed", "--implicit-tls", "127.0.0.1:0"], &user[..]].concat());
+    let lmtp = Server::start(&["--lmtp"]);
+    let clear = Server::start(&[&["--auth-in-clear"], &user[..]].concat());
+    let ca = secure.ca.as_ref().expect("a CA").to_str().expect("a path");
+    let port = |port: u16| format!(":{port}");
+    let stands_for = [
+        ("ca.pem", ca.to_owned()),
+        (":2525", port(secure.plain[0])),
+        (":4650", port(secure.tls[0])),
+        (":2424", port(lmtp.plain[0])),
+        (":2526", port(clear.plain[0])),
+    ];
+    check("probe.md", &stands_for, folder.path());
 }
 
 #[test]
