@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
-
 const EXAMPLES: &str = "\
 Examples:
   Every usual port of a host: 25, 465, 587, 2525, and 24 for LMTP:
@@ -25,9 +23,9 @@ It ends with
   76  if it warns of something";
 
 /// `smtp probe`.
-#[derive(Debug, Args)]
+#[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Probe {
+pub struct Args {
     /// The hosts; without a port, every usual one is tried.
     #[arg(value_name = "HOST[:PORT]", required = true)]
     pub hosts: Vec<String>,

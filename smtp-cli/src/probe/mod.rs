@@ -12,7 +12,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-pub use args::Probe;
+pub use args::Args;
 use certificate::Recorder;
 use port::Target;
 
@@ -27,7 +27,7 @@ const PORTS: [u16; 5] = [25, 465, 587, 2525, 24];
 /// # Errors
 ///
 /// [`Failure`] if the command line is wrong, or the CAs can't be read.
-pub async fn run(args: Probe) -> Result<ExitCode, Failure> {
+pub async fn run(args: Args) -> Result<ExitCode, Failure> {
     let roots = trust::roots(args.ca.as_deref())?;
     let mut probes = Vec::new();
     for place in &args.hosts {

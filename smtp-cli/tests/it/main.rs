@@ -3,6 +3,8 @@
 mod crash;
 mod examples;
 mod help;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod pools;
 mod send;
 mod serve;
