@@ -25,10 +25,10 @@ fn check(document: &str, stands_for: &[(&str, String)], folder: &Path) {
         let output = shell(&real, folder);
         let printed = out(&output) + &String::from_utf8_lossy(&output.stderr);
         let printed = stands_for.iter().fold(printed, |text, (shown, real)| shown_again(&text, real, shown));
-        assert!(
-            is_like(&printed, &expected),
-            "$ {command}\n{printed}\nis not what {document} has:\n{expected}"
-        );
+        println!("$ {command}");
+        // A backslash is not a path's here.
+        let assert = snapbox::Assert::new().normalize_paths(false);
+        assert.eq(printed.trim_end(), expected.trim_end().to_owned());
         assert_eq!(code(&output), Some(exit), "$ {command}");
         assert!(!printed.contains('\x1b'), "colours where there is no terminal");
     }
@@ -86,25 +86,6 @@ fn examples(text: &str) -> Vec<Example> {
     examples
 }
 
-/// Whether a text is as expected, line by line.
-fn is_like(text: &str, expected: &str) -> bool {
-    let (text, expected) = (text.trim_end().lines(), expected.trim_end().lines());
-    text.clone().count() == expected.clone().count()
-        && text.zip(expected).all(|(line, like)| is_line(line, like))
-}
-
-fn is_line(line: &str, like: &str) -> bool {
-    let mut parts = like.split("[..]");
-    let Some(mut rest) = parts.next().and_then(|first| line.strip_prefix(first)) else { return false };
-    let mut parts: Vec<_> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
-    for part in parts {
-        let Some((_, behind)) = rest.split_once(part) else { return false };
-        rest = behind;
-    }
-    rest.ends_with(last)
-}
-
 #[test]
 fn explain() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -129,12 +110,4 @@ fn probe() {
         (":2526", port(clear.plain[0])),
     ];
     check("probe.md", &stands_for, folder.path());
-}
-
-#[test]
-fn examples_that_are_wrong_are_told_from_those_that_are_right() {
-    assert!(is_line("it took 12 ms, or so", "it took [..] ms, or [..]"));
-    assert!(!is_line("it took 12 ms", "it took [..] s"));
-    assert!(!is_line("it took 12 ms, or so", "it took [..] ms"));
-    assert!(!is_like("one\ntwo", "one"));
 }
