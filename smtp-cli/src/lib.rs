@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod exit;
+mod mbox;
 pub mod send;
 pub mod serve;
 pub mod tour;
