@@ -2,6 +2,7 @@
 
 mod crash;
 mod help;
+mod kill;
 mod pools;
 mod send;
 mod serve;
