@@ -1,6 +1,7 @@
 //! The tool as its users have it: a process, its sockets, its files and what it prints.
 
 mod crash;
+mod examples;
 mod help;
 mod kill;
 mod pools;
