@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use smtp_tokio::proto::address::{Domain, ForwardPath, ReversePath};
 use smtp_tokio::proto::auth::Mechanism;
@@ -19,53 +19,11 @@ use smtp_tokio::proto::status::{Code, Enhanced};
 use smtp_tokio::{Handler, OK, Peer};
 
 use super::draft::Draft;
-use super::id::{Ids, MessageId};
-use super::rules::{Greylist, Rules};
-use super::steps::{Delay, Scissors, Step};
-use super::store::Store;
-use super::tell::{Event, Message, Teller};
-use super::users::Users;
+use super::id::MessageId;
+use super::shared::Shared;
+use super::steps::{Scissors, Step};
+use super::tell::{Event, Message};
 use crate::exit::{chain, complain};
-
-/// What all connections share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    /// The server's name.
-    pub(super) domain: Domain<'static>,
-    /// SMTP or LMTP.
-    pub(super) protocol: Protocol,
-    /// Where messages go.
-    pub(super) store: Store,
-    /// What they are called.
-    pub(super) ids: Ids,
-    /// Who may log in, if anybody.
-    pub(super) users: Option<Users>,
-    /// What is answered to whom.
-    pub(super) rules: Rules,
-    /// Who has to come back later, if anybody.
-    pub(super) greylist: Option<Greylist>,
-    /// Where it waits.
-    pub(super) delays: Vec<Delay>,
-    /// Where it cuts the connection off.
-    pub(super) cuts: Vec<Step>,
-    /// Who is told.
-    pub(super) teller: Teller,
-    /// Messages that were taken, and their octets.
-    pub(super) messages: AtomicU64,
-    pub(super) octets: AtomicU64,
-}
-
-impl Shared {
-    /// Waits here, or ends the connection here, as was asked for.
-    async fn pass(&self, step: Step, scissors: &Scissors) {
-        for delay in self.delays.iter().filter(|delay| delay.step == step) {
-            tokio::time::sleep(delay.time).await;
-        }
-        if self.cuts.contains(&step) {
-            scissors.cut();
-        }
-    }
-}
 
 /// One connection's handler.
 #[derive(Debug)]
@@ -230,6 +188,7 @@ impl Handler for Receiver {
         if !answer.is_positive() {
             return answer;
         }
+        self.told.clear();
         self.transaction = Some(Transaction {
             from: mail.from.clone().into_owned(),
             params: mail.params.as_str().into(),
@@ -297,8 +256,7 @@ impl Handler for Receiver {
     }
 
     async fn message_for(&mut self, recipient: usize, message: &Reply<'static>) -> Reply<'static> {
-        // What could not be stored was stored for nobody.
-        let own = self.told.get_mut(recipient).and_then(Option::take).filter(|_| message.is_positive());
+        let own = self.told.get_mut(recipient).and_then(Option::take);
         own.unwrap_or_else(|| message.clone())
     }
 
@@ -349,7 +307,10 @@ impl Receiver {
         let file = match transaction.draft.take().map(Draft::commit) {
             Some(commit) => match commit.await {
                 Ok(file) => Some(file),
-                Err(error) => return not_stored(&error),
+                Err(error) => {
+                    self.told.clear();
+                    return not_stored(&error);
+                }
             },
             None => None,
         };
@@ -377,6 +338,13 @@ fn not_stored(error: &io::Error) -> Reply<'static> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU64;
+
+    use super::super::id::Ids;
+    use super::super::rules::Rules;
+    use super::super::store::Store;
+    use super::super::tell::Teller;
+    use super::super::users::Users;
     use super::*;
 
     #[test]

@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
 
-use super::handler::{Receiver, Shared};
+use super::handler::Receiver;
+use super::shared::Shared;
 use super::steps::{Cuttable, Scissors};
 use crate::exit::{self, Failure};
 

@@ -45,12 +45,18 @@ impl Server {
         command.args(["serve", "--listen", &place.to_string(), "--name", "mx.example.net"]).args(args);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let lines = lines(child.stdout.take().expect("a pipe"));
-        let listeners = 1 + args.iter().filter(|arg| **arg == "--implicit-tls").count();
+        let listeners = 1 + args.iter().filter(|arg| ["--implicit-tls", "--listen"].contains(arg)).count();
+        let json = args.contains(&"--json");
         let mut this = Self { child, ca: None, plain: Vec::new(), tls: Vec::new(), lines };
         while this.plain.len() + this.tls.len() < listeners {
             let line = this.line();
             match line.split(' ').collect::<Vec<_>>()[..] {
                 ["ca", path] => this.ca = Some(path.into()),
+                [event] if json => {
+                    let event: serde_json::Value = serde_json::from_str(event).expect("JSON");
+                    this.plain.push(port(event["address"].as_str().expect("an address")));
+                }
+                ["listening", path, _] if path.contains('/') => this.plain.push(0),
                 ["listening", address, "plain"] => this.plain.push(port(address)),
                 ["listening", address, "tls"] => this.tls.push(port(address)),
                 _ => panic!("{line}"),
@@ -62,6 +68,10 @@ impl Server {
     /// The next line that it prints.
     pub(crate) fn line(&self) -> String {
         self.lines.recv_timeout(LONG).expect("a line")
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn connect(&self) -> Peer {
@@ -183,7 +193,7 @@ impl Peer {
 }
 
 /// A server that says what `answer` does to each line: nothing if that is empty. Gives its port.
-pub(crate) fn scripted(answer: impl Fn(&str) -> &'static str + Send + 'static) -> u16 {
+pub(crate) fn scripted(mut answer: impl FnMut(&str) -> &'static str + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     thread::spawn(move || {
