@@ -16,6 +16,7 @@ mod alloc;
 mod auth;
 mod capabilities;
 mod flows;
+mod guessing;
 mod injection;
 mod logins;
 mod messages;
