@@ -15,6 +15,7 @@ mod tls;
 mod alloc;
 mod auth;
 mod capabilities;
+mod edges;
 mod flows;
 mod guessing;
 mod injection;
