@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::fuzz::TARGETS;
+use proptest::prelude::*;
+
+use crate::fuzz::{Body, TARGETS};
 use crate::transcripts::script::{Line, Script};
 
 #[test]
@@ -43,8 +45,7 @@ fn transcripts_are_replayed_as_inputs() {
     for script in Script::all() {
         for (target, input) in inputs(&script) {
             println!("{}: {target}: {}", script.name, input.escape_ascii());
-            let (_, body) = TARGETS.iter().find(|(name, _)| *name == target).expect("a target");
-            body(&input);
+            self::target(target)(&input);
             if let Some(folder) = folder.as_ref().map(|folder| folder.join(target)) {
                 fs::create_dir_all(&folder).expect("a folder");
                 fs::write(folder.join(format!("{}-{count}", script.name)), &input).expect("a file");
@@ -124,3 +125,68 @@ fn inputs(script: &Script) -> Vec<(&'static str, Vec<u8>)> {
     }
     inputs
 }
+
+fn target(name: &str) -> Body {
+    TARGETS.iter().find(|(target, _)| *target == name).expect("a target").1
+}
+
+/// Letters that turn something on.
+fn options() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(prop::sample::select(&b"lsaxpimzknbfctrEhojkK----"[..]), 4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+
+    /// Calls of an embedder's in any order, legal or not, with any octets of the peer's between.
+    #[test]
+    fn any_calls_in_any_order(options in options(), calls in prop::collection::vec(any::<u8>(), 0..300)) {
+        let input = [options, calls].concat();
+        target("server_ops")(&input);
+        target("client_ops")(&input);
+    }
+
+    /// Lines of a peer's in any order, in any cuts, and any answers to them.
+    #[test]
+    fn any_lines_in_any_order(
+        options in options(),
+        cuts in "[1-9]{0,3}",
+        answers in "[a-zA-Z.*!3457-]{0,12}",
+        lines in prop::collection::vec(prop::sample::select(LINES.as_slice()), 0..20),
+    ) {
+        let first = [options, format!(" {cuts} {answers}\n").into_bytes()].concat();
+        let input = [first, lines.concat()].concat();
+        target("server_bytes")(&input);
+        target("client_bytes")(&input);
+    }
+}
+
+/// What either side may say.
+const LINES: [&[u8]; 26] = [
+    b"EHLO c\r\n",
+    b"MAIL FROM:<a@b>\r\n",
+    b"RCPT TO:<c@d>\r\n",
+    b"DATA\r\n",
+    b".text\r\n",
+    b".\r\n",
+    b"BDAT 3\r\na\r\n",
+    b"BDAT 4 LAST\r\nb\n\r\n",
+    b"BDAT 99999999999999999999\r\n",
+    b"RSET\r\n",
+    b"AUTH PLAIN AGEAYg==\r\n",
+    b"AUTH LOGIN\r\n",
+    b"YQ==\r\n",
+    b"*\r\n",
+    b"STARTTLS\r\n",
+    b"QUIT\r\n",
+    b"\n",
+    b"\r",
+    b"220 hello\r\n",
+    b"250-hello\r\n250-PIPELINING\r\n250-CHUNKING\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN\r\n",
+    b"250 ok\r\n",
+    b"354 go\r\n",
+    b"334 \r\n",
+    b"353 each\r\n",
+    b"550 no\r\n",
+    b"421 bye\r\n",
+];

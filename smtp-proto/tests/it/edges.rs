@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use smtp_proto::address::{ForwardPath, ReversePath};
+use smtp_proto::auth::Mechanism;
 use smtp_proto::client::{self, Client};
 use smtp_proto::command::{Attribute, Attributes};
 use smtp_proto::error::{NotNow, Violation};
 use smtp_proto::extension::Extension;
+use smtp_proto::param::Params;
 use smtp_proto::server::{Event, Server, Step};
+use smtp_proto::stage::Stage;
 
 use crate::pair::{config, domain};
 
@@ -18,12 +22,13 @@ fn hear(client: &mut Client, mut reply: &[u8]) {
     assert!(matches!(step, Ok(client::Step::Event(_))) && reply.is_empty(), "{step:?}");
 }
 
-/// A client that was greeted with these keywords.
+/// A client that was greeted with these keywords, and HELP.
 fn greeted(keywords: &str) -> (Client, BytesMut) {
     let (mut client, mut output) = (Client::new(client::Config::default().into()), BytesMut::new());
     hear(&mut client, b"220 hello\r\n");
     client.ehlo(&domain("c.example"), &mut output).expect("EHLO");
-    hear(&mut client, format!("250-hello\r\n250 {keywords}\r\n").as_bytes());
+    let keywords = keywords.replace(", ", "\r\n250-");
+    hear(&mut client, format!("250-hello\r\n250-{keywords}\r\n250 HELP\r\n").as_bytes());
     output.clear();
     (client, output)
 }
@@ -41,6 +46,67 @@ fn a_reply_that_nobody_asked_for() {
             step => panic!("{step:?}"),
         }
         assert_eq!(client.noop(&mut output), Err(NotNow::Closed), "{reply}");
+    }
+}
+
+/// A code that cannot answer what was said is no answer: a 250 to DATA asks for no message, a 250 to AUTH lets nobody in.
+#[test]
+fn codes_that_answer_nothing() {
+    for (stage, codes) in [
+        (Stage::Greeting, [250, 211, 354]),
+        (Stage::Hello, [354, 334, 353]),
+        (Stage::StartTls, [250, 221, 354]),
+        (Stage::Auth, [250, 220, 354]),
+        (Stage::Mail, [354, 334, 353]),
+        (Stage::Rcpt, [354, 334, 353]),
+        (Stage::Data, [250, 334, 353]),
+        (Stage::EndOfData, [354, 334, 353]),
+        (Stage::Rset, [354, 550, 450]),
+        (Stage::Quit, [354, 334, 353]),
+    ] {
+        for code in codes {
+            let (mut client, mut output) = (Client::new(client::Config::default().into()), BytesMut::new());
+            if stage != Stage::Greeting {
+                (client, output) = greeted("STARTTLS, AUTH PLAIN");
+            }
+            let (from, none) = ("<a@b>", Params::default());
+            let mut mail = |client: &mut Client| {
+                client.mail(&ReversePath::parse(from).expect("a path"), &none, &mut output).expect("MAIL");
+                if stage != Stage::Mail {
+                    hear(client, b"250 ok\r\n");
+                }
+            };
+            match stage {
+                Stage::Mail | Stage::Rset => mail(&mut client),
+                Stage::Rcpt | Stage::Data | Stage::EndOfData => {
+                    mail(&mut client);
+                    client.rcpt(&ForwardPath::Postmaster, &none, &mut output).expect("RCPT");
+                }
+                _ => {}
+            }
+            if matches!(stage, Stage::Data | Stage::EndOfData) {
+                hear(&mut client, b"250 ok\r\n");
+                client.data(&mut output).expect("DATA");
+            }
+            match stage {
+                Stage::Hello => client.ehlo(&domain("c.example"), &mut output).expect("EHLO"),
+                Stage::StartTls => client.starttls(&mut output).expect("STARTTLS"),
+                Stage::Auth => client.auth(Mechanism::Plain, None, &mut output).expect("AUTH"),
+                Stage::Rset => client.rset(&mut output).expect("RSET"),
+                Stage::Quit => client.quit(&mut output).expect("QUIT"),
+                Stage::EndOfData => {
+                    hear(&mut client, b"354 go\r\n");
+                    client.finish(&mut output).expect("the end");
+                }
+                _ => {}
+            }
+            let reply = format!("{code} what?\r\n");
+            let heard = client.poll(NOW, &mut reply.as_bytes());
+            let wrong = matches!(&heard, Err(Violation::WrongCode { stage: at, code: told })
+                if *at == stage && told.as_u16() == code);
+            assert!(wrong, "{code} to {stage}: {heard:?}");
+            assert!(client.is_closed());
+        }
     }
 }
 
