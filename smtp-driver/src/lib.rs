@@ -22,6 +22,7 @@ mod trust;
 mod turns;
 
 pub use accept::accept_loop;
+pub use client::SendError;
 pub use connect::connect_each;
 pub use destination::Destination;
 pub use error::{Error, ErrorKind};
