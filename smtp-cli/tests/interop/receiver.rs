@@ -40,6 +40,15 @@ pub(crate) enum Runtime {
 
 impl Runtime {
     pub(crate) const ALL: [Self; 3] = [Self::Tokio, Self::Smol, Self::Blocking];
+
+    /// Which this is, in the matrix.
+    pub(crate) const fn letter(self) -> char {
+        match self {
+            Self::Tokio => 't',
+            Self::Smol => 's',
+            Self::Blocking => 'b',
+        }
+    }
 }
 
 impl fmt::Display for Runtime {
@@ -121,7 +130,8 @@ pub(crate) fn server(runtime: Runtime) -> &'static Server {
 
 /// The runtime of everything of tokio's here.
 pub(crate) fn tokio() -> &'static tokio::runtime::Runtime {
-    static TOKIO: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
+    static TOKIO: LazyLock<tokio::runtime::Runtime> =
+        LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
     &TOKIO
 }
 
@@ -156,7 +166,8 @@ impl Server {
 }
 
 fn tls() -> Arc<ServerConfig> {
-    let chain = CertificateDer::pem_file_iter(&room().certificate).unwrap().collect::<Result<_, _>>().unwrap();
+    let chain =
+        CertificateDer::pem_file_iter(&room().certificate).unwrap().collect::<Result<_, _>>().unwrap();
     let key = PrivateKeyDer::from_pem_file(&room().key).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();

@@ -84,7 +84,7 @@ impl Store {
             }
             Self::Files(files) => {
                 let copies = if files.each { recipients } else { 1 };
-                let wanted = mail.arriving().len();
+                let wanted = mail.len();
                 let mut last = Vec::new();
                 let whole = eventually(&format!("{} at the server", mail.mark), || {
                     let paths = files.find(mail);
@@ -109,7 +109,9 @@ impl Store {
     pub(crate) fn assert_without(&self, mail: &Mail) {
         match self {
             Self::Ours(ledger) => assert!(!ledger.has(mail), "{} arrived", mail.mark),
-            Self::Files(files) => assert_eq!(files.find(mail), Vec::<PathBuf>::new(), "{} arrived", mail.mark),
+            Self::Files(files) => {
+                assert_eq!(files.find(mail), Vec::<PathBuf>::new(), "{} arrived", mail.mark)
+            }
         }
     }
 }
