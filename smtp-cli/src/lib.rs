@@ -1,12 +1,16 @@
-//! The tool `smtp`: [`serve`] stores what arrives in a Maildir, [`send`] sends one message, [`tour`] shows around.
+//! The tool `smtp`: [`serve`] takes messages and stores or refuses them, [`send`] sends some, [`tour`] shows around.
 //!
 //! A library so that tests and the tour can run its parts; what it is made of is `smtp-tokio`.
 
 pub mod args;
 pub mod exit;
+pub mod explain;
+pub mod probe;
 pub mod send;
 pub mod serve;
+mod style;
 pub mod tour;
+mod trace;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -27,8 +31,10 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
     };
     let ended = match args.command {
         None | Some(Command::Tour) => return tour::run(),
-        Some(Command::Serve(args)) => on_tokio(serve::run(args)),
-        Some(Command::Send(args)) => on_tokio(send::run(args)),
+        Some(Command::Serve(args)) => on_tokio(serve::run(*args)),
+        Some(Command::Send(args)) => on_tokio(send::run(*args)),
+        Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Probe(args)) => on_tokio(probe::run(args)),
     };
     ended.unwrap_or_else(|failure| {
         exit::complain(&failure);

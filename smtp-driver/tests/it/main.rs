@@ -5,5 +5,6 @@
 
 mod accept;
 mod connect;
+mod destination;
 mod exhaustion;
 mod shutdown;
