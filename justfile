@@ -48,13 +48,13 @@ adapters:
 test:
     cargo test --workspace
 
-# The simulated network with ten thousand seeds for each of its weathers, where `test` has a thousand
-sim seeds="10000":
-    SMTP_SIM_SEEDS={{ seeds }} cargo test --release -p smtp-proto --features rustls --test it sim:: -- --nocapture
-
 # The examples: each prints what its head says
 examples:
     .ci/examples
+
+# The simulated network with ten thousand seeds for each of its weathers, where `test` has a thousand
+sim seeds="10000":
+    SMTP_SIM_SEEDS={{ seeds }} cargo test --release -p smtp-proto --features rustls --test it sim:: -- --nocapture
 
 # The core without std: it builds, and none of what it is built on has its own `std` on
 no-std:
