@@ -5,6 +5,7 @@
 pub mod args;
 pub mod exit;
 pub mod explain;
+mod mbox;
 pub mod probe;
 pub mod send;
 pub mod serve;

@@ -2,10 +2,14 @@
 
 mod crash;
 mod docs;
+mod examples;
 mod help;
 #[cfg(target_os = "linux")]
 mod hostile;
+mod kill;
+mod many;
 mod pools;
+mod rules;
 mod send;
 mod serve;
 mod support;

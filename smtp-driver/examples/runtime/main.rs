@@ -18,7 +18,7 @@ use smtp_driver::proto::reply::Reply;
 use smtp_driver::proto::server::Config;
 use smtp_driver::proto::session::Envelope;
 use smtp_driver::proto::status::Code;
-use smtp_driver::{Destination, Handler, Peer, Pool, Service, Shutdown, serve};
+use smtp_driver::{Destination, Handler, OK, Peer, Pool, Service, Shutdown, serve};
 
 static CONNECTIONS: AtomicU32 = AtomicU32::new(0);
 
@@ -28,6 +28,10 @@ impl Handler for Count {
     async fn connected(&mut self, _: Peer<'_>) -> Reply<'static> {
         CONNECTIONS.fetch_add(1, Ordering::Relaxed);
         Reply::fixed(Code::READY, None, "ESMTP")
+    }
+
+    async fn message(&mut self) -> Reply<'static> {
+        OK
     }
 }
 
