@@ -182,6 +182,8 @@ pub mod param;
 pub mod proxy;
 pub mod received;
 pub mod reply;
+#[cfg(feature = "serde")]
+mod serde;
 pub mod server;
 pub mod session;
 pub mod stage;

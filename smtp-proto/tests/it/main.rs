@@ -28,6 +28,8 @@ mod refusals;
 mod replies;
 mod rules;
 mod rules_values;
+#[cfg(feature = "serde")]
+mod serialised;
 mod session_limits;
 mod sim;
 mod times;
