@@ -79,6 +79,11 @@ interop:
 interop-test:
     SMTP_INTEROP={{ quote(peers) }} cargo test --workspace -- --ignored
 
+# The same, and writes the matrix into interop/README.md
+interop-matrix:
+    interop/install.sh {{ quote(peers) }}
+    SMTP_INTEROP_MATRIX=1 SMTP_INTEROP={{ quote(peers) }} cargo test -p smtp-cli --test interop -- --ignored
+
 # Every fuzz target for 20 seconds
 fuzz-smoke: (fuzz-each "20")
 
