@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 
 /// The command line is wrong.
 pub const USAGE: u8 = 64;
+/// What was to be explained is malformed, or went wrong.
+pub const DATA: u8 = 65;
 /// The message or a certificate can't be read.
 pub const NO_INPUT: u8 = 66;
 /// A recipient was refused for good.
@@ -17,6 +19,8 @@ pub const OS_ERROR: u8 = 71;
 pub const CANT_CREATE: u8 = 73;
 /// Not sent, and worth another try.
 pub const TEMP_FAIL: u8 = 75;
+/// A server does something wrong.
+pub const PROTOCOL: u8 = 76;
 /// Certificates or keys are of no use.
 pub const CONFIG: u8 = 78;
 

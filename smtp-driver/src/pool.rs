@@ -247,8 +247,7 @@ impl<C: Connector> Shared<C> {
             }
             kept.connection.hang_up().await;
         }
-        let io = self.connector.connect(&self.to).await.map_err(|error| self.to.unreachable(error))?;
-        let connection = self.to.open(io).await?;
+        let connection = self.to.connect(self.connector.connect(&self.to)).await?;
         Ok((Kept { connection, since: Duration::ZERO, messages: 0 }, false))
     }
 

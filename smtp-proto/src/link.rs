@@ -379,6 +379,11 @@ pub const fn looks_like_tls(octets: &[u8]) -> bool {
     matches!(octets, [0x15 | 0x16, 0x03, 0x00..=0x04, ..])
 }
 
+/// Whether these octets are too few to say whether they [look like TLS](looks_like_tls), and may come to.
+pub(crate) const fn may_become_tls(octets: &[u8]) -> bool {
+    matches!(octets, [0x15 | 0x16] | [0x15 | 0x16, 0x03])
+}
+
 /// Removes `n` octets or all there are; `BytesMut::advance` would panic on more.
 fn advance(buffer: &mut BytesMut, n: usize) {
     buffer.advance(n.min(buffer.len()));

@@ -10,7 +10,7 @@ mod progress;
 mod results;
 mod server;
 mod source;
-mod trust;
+pub(crate) mod trust;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,9 +19,7 @@ use std::time::Duration;
 use smtp_driver::{Pool, Shutdown};
 use smtp_tokio::proto::address::Domain;
 use smtp_tokio::proto::auth::Mechanisms;
-use smtp_tokio::proto::client::Config;
 use smtp_tokio::proto::session;
-use smtp_tokio::proto::stage::Protocol;
 use smtp_tokio::{Destination, PoolLimits};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::{JoinSet, spawn_blocking};
@@ -122,11 +120,10 @@ fn destination(args: &Args, server: &Server) -> Result<Destination, Failure> {
             Destination::relay(host, trust::config(args.ca.as_deref())?).with_starttls(policy)
         }
     };
-    let mut config = Config::default();
+    let mut destination = destination.with_port(server.port);
     if server.scheme == Scheme::Lmtp {
-        config.protocol = Protocol::Lmtp;
+        destination = destination.with_lmtp();
     }
-    let mut destination = destination.with_port(server.port).with_config(config);
     if let Some(name) = &args.name {
         let name = Domain::try_from(name.clone()).map_err(|error| usage(format!("--name: {error}")))?;
         destination = destination.with_name(name);

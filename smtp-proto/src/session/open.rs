@@ -43,6 +43,9 @@ pub struct Options {
     pub auth_in_clear: bool,
     /// HELO is tried also after a 550 to EHLO.
     pub helo_after_550: bool,
+    /// The host is who it should be once TLS has verified its certificate: its name was configured, was found by an MX
+    /// lookup under DNSSEC, or fits the domain's MTA-STS policy. Messages with REQUIRETLS go to no other (RFC 8689, 4.2.1).
+    pub host_is_authentic: bool,
     /// What this host listed when it was last spoken to: if PIPECONNECT was in it, EHLO is sent ahead of the greeting.
     pub cached: Option<Arc<Capabilities<'static>>>,
 }
@@ -58,6 +61,7 @@ impl Options {
             mechanisms: None,
             auth_in_clear: false,
             helo_after_550: false,
+            host_is_authentic: false,
             cached: None,
         }
     }
@@ -127,6 +131,9 @@ impl Open {
     /// channel binding (RFC 9266), where the TLS stage gives it out.
     pub fn tls_established(&mut self, client: &mut Client, exporter: Option<&[u8]>) {
         client.tls_established();
+        if self.options.host_is_authentic {
+            client.set_host_authentic();
+        }
         self.binding = exporter.map(<[u8]>::to_vec);
         // Over implicit TLS the greeting comes first.
         if !client.is_waiting() {

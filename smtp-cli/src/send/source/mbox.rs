@@ -3,9 +3,10 @@
 use std::io;
 
 use smtp_tokio::proto::dot::Surveyor;
+use smtp_tokio::proto::session::Content;
 
 use super::window::Window;
-use super::{Found, Item, content};
+use super::{Found, Item};
 use crate::mbox::{FROM, Lines};
 
 /// A message whose end was not found yet.
@@ -29,7 +30,7 @@ pub(super) fn scan(name: &str, mbox: &Window, give: &mut impl FnMut(Found) -> bo
         let end = next - open.empty.map_or(0, |line| line.len() as u64);
         give(Found::Message(Item {
             name: format!("{name}#{count}"),
-            content: content(&open.surveyor.finish()),
+            content: Content::surveyed(&open.surveyor.finish()),
             octets: next - open.from,
             window: mbox.part(open.start, end),
             quoted: true,

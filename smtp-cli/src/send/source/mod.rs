@@ -9,8 +9,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use smtp_tokio::proto::dot::{Flaws, Survey, Surveyor};
-use smtp_tokio::proto::param::BodyType;
+use smtp_tokio::proto::dot::Surveyor;
 use smtp_tokio::proto::session::Content;
 
 use crate::mbox::FROM;
@@ -147,22 +146,12 @@ fn read(name: &str, file: &Arc<File>, give: &mut impl FnMut(Found) -> bool) -> i
             n => surveyor.add(&block[..n]),
         }
     }
-    let (octets, content) = (window.len(), content(&surveyor.finish()));
+    let (octets, content) = (window.len(), Content::surveyed(&surveyor.finish()));
     Ok(give(Found::Message(Item { name: name.into(), content, octets, window, quoted: false })))
 }
 
 /// Octets that are read at once.
 const BLOCK: usize = 64 * 1024;
-
-fn content(survey: &Survey) -> Content {
-    let mut content = Content::unknown();
-    content.size = Some(survey.size);
-    if !survey.flaws.contains(Flaws::EIGHT_BIT) {
-        content.body = BodyType::SevenBit;
-    }
-    content.utf8_header = survey.header_eight_bit;
-    content
-}
 
 #[cfg(test)]
 pub(super) mod tests {
