@@ -17,7 +17,7 @@ check: fmt typos lint docs no-std sans-io test
 # Formatting, of the packages outside of the workspace too
 fmt:
     cargo fmt --all --check
-    for package in {fuzz,benches,benches/e2e}; do \
+    for package in {fuzz,benches,benches/e2e,smtp-proto/examples/native-tls}; do \
         [ ! -e $package ] || cargo fmt --manifest-path $package/Cargo.toml --check; \
     done
 
@@ -47,6 +47,10 @@ adapters:
 # All tests that need nothing but cargo
 test:
     cargo test --workspace
+
+# The examples: each prints what its head says
+examples:
+    .ci/examples
 
 # The core without std: it builds, and none of what it is built on has its own `std` on
 no-std:

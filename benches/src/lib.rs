@@ -1,5 +1,8 @@
 //! The inputs of the benchmarks: the same octets for us and for every peer.
 
+use bytes::BytesMut;
+use smtp_proto::dot::{LineEnds, Scan, Scanner, Stuffer};
+
 /// MAIL with BODY alone, as most clients send it, and the RCPT behind it.
 pub const BASIC: &[&[u8]] =
     &[b"MAIL FROM:<ann.miller@mail.example.org> BODY=8BITMIME\r\n", b"RCPT TO:<ben.smith@example.net>\r\n"];
@@ -57,4 +60,27 @@ pub fn base64(len: usize) -> Vec<u8> {
 /// A message of nothing but dots, as content: each line is one dot.
 pub fn dots(len: usize) -> Vec<u8> {
     b".\r\n".iter().copied().cycle().take(len / 3 * 3).collect()
+}
+
+/// A message as it stands on the wire, its end included.
+pub fn stuffed(message: &[u8]) -> BytesMut {
+    let (mut wire, mut stuffer) = (BytesMut::new(), Stuffer::new(LineEnds::Reject));
+    stuffer.append(message, &mut wire).unwrap();
+    stuffer.finish(&mut wire).unwrap();
+    wire
+}
+
+/// Every piece of a message that comes in chunks, until its end.
+pub fn receive(wire: &[u8], chunk: usize, mut lend: impl FnMut(smtp_proto::dot::Body<'_>)) {
+    let (mut scanner, mut from, mut end) = (Scanner::new(LineEnds::Reject), 0, 0);
+    loop {
+        match scanner.scan(&wire[from..end]) {
+            Scan::Piece(piece) => {
+                lend(piece.body(&wire[from..end]));
+                from += piece.len;
+            }
+            Scan::More => end = (end + chunk).min(wire.len()),
+            Scan::End { .. } => return,
+        }
+    }
 }

@@ -54,8 +54,8 @@ pub use pool::{Pool, Tcp};
 pub use reader::{Reader, stream};
 pub use smtp_driver::pool::Limits as PoolLimits;
 pub use smtp_driver::{
-    Destination, Error, ErrorKind, Handler, Message, OK, Peer, Service, Shutdown, Stream, Trust, client,
-    ipnet, proto, serve, server,
+    Destination, Error, ErrorKind, Handler, Message, OK, Peer, Piece, Service, Shutdown, Stream, Trust,
+    client, ipnet, proto, serve, server,
 };
 pub use socket::Socket;
 
@@ -72,8 +72,7 @@ pub type UnixConnection = client::Connection<Socket<UnixStream>>;
 ///
 /// [`Error`] says what failed, at which step, and what the server had said last.
 pub async fn connect(to: &Destination) -> Result<Connection, Error> {
-    let socket = Socket::connect((to.host(), to.port()), to.connect_timeout()).await;
-    to.open(socket.map_err(|error| to.unreachable(error))?).await
+    to.connect(Socket::connect((to.host(), to.port()), to.connect_timeout())).await
 }
 
 /// Connects to the Unix socket at `path`, and opens the connection as the destination says, whose host is who is
@@ -87,6 +86,5 @@ pub async fn connect_unix(
     path: impl AsRef<std::path::Path>,
     to: &Destination,
 ) -> Result<UnixConnection, Error> {
-    let socket = Socket::connect_unix(path, to.connect_timeout()).await;
-    to.open(socket.map_err(|error| to.unreachable(error))?).await
+    to.connect(Socket::connect_unix(path, to.connect_timeout())).await
 }

@@ -55,7 +55,8 @@ pub use reader::{Reader, stream};
 pub use smtp_driver::pool::Limits as PoolLimits;
 pub use smtp_driver::ready::{client, server};
 pub use smtp_driver::{
-    Destination, Error, ErrorKind, Handler, Message, OK, Peer, Service, Shutdown, Stream, Trust, ipnet, proto,
+    Destination, Error, ErrorKind, Handler, Message, OK, Peer, Piece, Service, Shutdown, Stream, Trust,
+    ipnet, proto,
 };
 pub use socket::Socket;
 
@@ -72,8 +73,7 @@ pub type UnixConnection = Connection;
 ///
 /// [`Error`] says what failed, at which step, and what the server had said last.
 pub fn connect(to: &Destination) -> Result<Connection, Error> {
-    let socket = Socket::connect((to.host(), to.port()), to.connect_timeout());
-    Connection::open(socket.map_err(|error| to.unreachable(error))?, to)
+    Connection::connect(to, || Socket::connect((to.host(), to.port()), to.connect_timeout()))
 }
 
 /// Connects to the Unix socket at `path`, and opens the connection as the destination says, whose host is who is
@@ -84,8 +84,7 @@ pub fn connect(to: &Destination) -> Result<Connection, Error> {
 /// As [`connect`].
 #[cfg(unix)]
 pub fn connect_unix(path: impl AsRef<std::path::Path>, to: &Destination) -> Result<UnixConnection, Error> {
-    let socket = Socket::connect_unix(path, to.connect_timeout());
-    Connection::open(socket.map_err(|error| to.unreachable(error))?, to)
+    Connection::connect(to, || Socket::connect_unix(path, to.connect_timeout()))
 }
 
 /// Accepts connections and serves each with a handler of its own on a thread of its own, until `shutdown` begins and

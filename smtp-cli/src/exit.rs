@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 
 /// The command line is wrong.
 pub const USAGE: u8 = 64;
+/// What was to be explained is malformed, or went wrong.
+pub const DATA: u8 = 65;
 /// The message or a certificate can't be read.
 pub const NO_INPUT: u8 = 66;
 /// A recipient was refused for good.

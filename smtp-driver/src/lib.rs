@@ -26,7 +26,7 @@ pub use connect::connect_each;
 pub use destination::Destination;
 pub use error::{Error, ErrorKind};
 pub use handler::{Handler, OK, Peer};
-pub use io::{Io, Listener};
+pub use io::{Io, Listener, Record};
 pub use ipnet;
 pub use message::{Message, Piece, Source, Stream};
 pub use pool::{Connector, Pool};

@@ -94,7 +94,8 @@ impl Service {
 ///
 /// # Errors
 ///
-/// As [`accept_loop`](crate::accept_loop): when no connection can come any more.
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) for a configuration that [is none for a server](Config::check). Else as
+/// [`accept_loop`](crate::accept_loop): when no connection can come any more.
 pub async fn serve<L, H>(
     listener: L,
     service: Service,
@@ -105,6 +106,7 @@ where
     L: Listener,
     H: Handler + 'static,
 {
+    service.config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let run = |io| {
         let mut handler = handler();
         let Service { config, security, trust, .. } = service.clone();

@@ -83,8 +83,9 @@ impl<I: Io> Connection<I> {
     ///
     /// # Errors
     ///
-    /// If the TLS configuration can't be used.
+    /// If the configuration [is none for a server](Config::check), or that of TLS can't be used.
     pub fn new(io: I, config: Arc<Config>, security: Security, shutdown: Shutdown) -> Result<Self, Error> {
+        config.check().map_err(|error| Error::new(error, Stage::Connect))?;
         let link = match &security {
             #[cfg(feature = "rustls")]
             Security::Implicit(tls) => Link::tls(handshake::tls(tls)?),

@@ -25,3 +25,4 @@ pub mod stage;
 pub mod status;
 #[cfg(feature = "rustls")]
 pub mod tls;
+mod wide;

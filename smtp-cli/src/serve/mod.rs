@@ -1,5 +1,6 @@
 //! `smtp serve`: takes mail and stores it.
 
+mod args;
 mod handler;
 mod maildir;
 mod tls;
@@ -17,12 +18,12 @@ use smtp_tokio::{Listener, Service, Shutdown};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+pub use args::Args;
 pub use handler::{Receiver, Shared};
 pub use maildir::{Draft, Maildir, MessageId};
 pub use tls::Certificate;
 pub use users::Users;
 
-use crate::args::Serve;
 use crate::exit::{self, Failure};
 
 /// Where the server listens if it isn't told.
@@ -33,7 +34,7 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:2525";
 /// # Errors
 ///
 /// [`Failure`] if it can't begin: addresses, certificates or the Maildir are of no use.
-pub async fn run(args: Serve) -> Result<ExitCode, Failure> {
+pub async fn run(args: Args) -> Result<ExitCode, Failure> {
     // Before anything is announced, so that no signal is missed.
     let signals = Signals::new().map_err(|error| Failure::new(exit::OS_ERROR, error.to_string()))?;
     let certificate = certificate(&args)?;
@@ -84,7 +85,7 @@ pub async fn run(args: Serve) -> Result<ExitCode, Failure> {
     result
 }
 
-fn certificate(args: &Serve) -> Result<Option<Certificate>, Failure> {
+fn certificate(args: &Args) -> Result<Option<Certificate>, Failure> {
     match (&args.tls_cert, &args.tls_key) {
         (Some(chain), Some(key)) => Certificate::read(chain, key).map(Some),
         _ if args.tls_self_signed => Certificate::self_signed().map(Some),
@@ -92,7 +93,7 @@ fn certificate(args: &Serve) -> Result<Option<Certificate>, Failure> {
     }
 }
 
-fn shared(args: &Serve) -> Result<Shared, Failure> {
+fn shared(args: &Args) -> Result<Shared, Failure> {
     let name = args.name.clone().unwrap_or_else(|| gethostname::gethostname().to_string_lossy().into_owned());
     let domain = match Domain::try_from(name) {
         Ok(domain) => domain,
@@ -111,7 +112,7 @@ fn shared(args: &Serve) -> Result<Shared, Failure> {
     Ok(Shared { domain, protocol, maildir, users, discarded: AtomicU64::new(0) })
 }
 
-fn config(args: &Serve, shared: &Shared) -> Config {
+fn config(args: &Args, shared: &Shared) -> Config {
     let mut config = Config::new(shared.domain.clone());
     config.protocol = shared.protocol;
     config.capabilities = config.capabilities.with_size(args.max_size);

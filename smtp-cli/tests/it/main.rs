@@ -1,7 +1,10 @@
 //! The tool as its users have it: a process, its sockets, its files and what it prints.
 
 mod crash;
+mod examples;
 mod help;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod pools;
 mod send;
 mod serve;

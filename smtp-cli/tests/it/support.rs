@@ -68,6 +68,12 @@ impl Server {
         Peer::connect(self.plain[0])
     }
 
+    /// A file of `/proc` about it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn proc(&self, file: &str) -> PathBuf {
+        format!("/proc/{}/{file}", self.child.id()).into()
+    }
+
     pub(crate) fn terminate(&self) {
         let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         assert!(killed.expect("kill").success());
@@ -119,12 +125,22 @@ pub(crate) struct Peer(BufReader<TcpStream>);
 impl Peer {
     /// Connected and greeted.
     pub(crate) fn connect(port: u16) -> Self {
+        let mut this = Self::ungreeted(port);
+        assert!(this.reply().expect("a greeting").starts_with("220 mx.example.net "));
+        this
+    }
+
+    /// Connected.
+    pub(crate) fn ungreeted(port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
         stream.set_read_timeout(Some(LONG)).expect("a timeout");
         stream.set_nodelay(true).expect("an option");
-        let mut this = Self(BufReader::new(stream));
-        assert!(this.reply().expect("a greeting").starts_with("220 mx.example.net "));
-        this
+        Self(BufReader::new(stream))
+    }
+
+    /// The socket.
+    pub(crate) fn stream(&self) -> &TcpStream {
+        self.0.get_ref()
     }
 
     pub(crate) fn write(&mut self, octets: impl AsRef<[u8]>) -> std::io::Result<()> {

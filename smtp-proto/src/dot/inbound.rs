@@ -163,7 +163,7 @@ impl<'b> Body<'b> {
     pub fn slices(&self) -> impl Iterator<Item = &'b [u8]> + use<'b> {
         let plain = self.as_slice().filter(|slice| !slice.is_empty());
         let coded = if self.plain { &[] } else { self.wire };
-        plain.into_iter().chain(Lent::new(&[], coded, self.first, self.rules))
+        plain.into_iter().chain(Lent::new(&[], coded, self.first, self.rules, 0))
     }
 
     /// Appends the content. Many small cuts cost less so than by [`Body::slices`].

@@ -6,6 +6,7 @@
 use memchr::{memchr, memrchr};
 
 use super::Flaws;
+use crate::wide::wide;
 
 pub(super) const CR: u8 = b'\r';
 pub(super) const LF: u8 = b'\n';
@@ -26,49 +27,54 @@ struct Class {
     /// A CR or LF alone, or a dot behind an LF; also when its other half stands just ahead of the block.
     hit: bool,
     lf: bool,
-    nul: bool,
-    high: bool,
+    /// NUL, or an octet over 127.
+    odd: bool,
 }
 
 /// One pass without branches over `N` octets from `at`, which is at least 1.
-#[inline]
+#[inline(always)]
 fn classify<const N: usize>(bytes: &[u8], at: usize) -> Class {
     let (before, block) = (&bytes[at - 1..at - 1 + N], &bytes[at..at + N]);
-    let (mut hit, mut lf, mut low, mut high) = (0u8, 0u8, u8::MAX, 0u8);
+    let (mut hit, mut lf, mut odd) = (0u8, 0u8, 0u8);
     for (&last, &octet) in before.iter().zip(block) {
         let line_end = u8::from(octet == LF);
         hit |= (u8::from(last == CR) ^ line_end) | (u8::from(last == LF) & u8::from(octet == b'.'));
         lf |= line_end;
+        odd |= u8::from(octet.cast_signed() <= 0);
+    }
+    Class { hit: hit != 0, lf: lf != 0, odd: odd != 0 }
+}
+
+/// What is odd about octets.
+#[inline(always)]
+fn oddities(octets: &[u8]) -> Flaws {
+    let (mut low, mut high) = (u8::MAX, 0u8);
+    for &octet in octets {
         low = low.min(octet);
         high |= octet;
     }
-    Class { hit: hit != 0, lf: lf != 0, nul: low == 0, high: high >= 0x80 }
+    let nul = if low == 0 { Flaws::NUL } else { Flaws::NONE };
+    if high >= 0x80 { nul | Flaws::EIGHT_BIT } else { nul }
 }
 
 /// The same, where dots behind line ends are expected: how many are stuffed, and whether octets must be looked at singly.
 struct Dots {
     single: bool,
     stuffed: u8,
-    class: Class,
 }
 
 /// One pass over `STEP` octets from `at`, which is at least 2; one more is looked ahead.
-#[inline]
+#[inline(always)]
 fn classify_dots(bytes: &[u8], at: usize) -> Dots {
     let window = |from: usize| &bytes[from..from + STEP];
     let near = window(at - 2).iter().zip(window(at - 1)).zip(window(at)).zip(window(at + 1));
-    let (mut single, mut stuffed, mut lf, mut nul, mut high) = (0u8, 0u8, 0u8, 0u8, 0u8);
+    let (mut single, mut stuffed) = (0u8, 0u8);
     for (((&before, &last), &octet), &next) in near {
-        let line_end = u8::from(octet == LF);
         let dot = u8::from(last == LF) & u8::from(octet == b'.');
-        single |= (u8::from(last == CR) ^ line_end) | (dot & u8::from(next == CR));
+        single |= (u8::from(last == CR) ^ u8::from(octet == LF)) | (dot & u8::from(next == CR));
         stuffed += dot & u8::from(before == CR);
-        lf |= line_end;
-        nul |= u8::from(octet == 0);
-        high |= octet;
     }
-    let class = Class { hit: true, lf: lf != 0, nul: nul != 0, high: high >= 0x80 };
-    Dots { single: single != 0, stuffed, class }
+    Dots { single: single != 0, stuffed }
 }
 
 /// The octets of a window that are of interest, a bit for each, lowest first, and what is wrong in it.
@@ -79,6 +85,7 @@ pub(super) struct Marks {
 
 /// Marks the window of `len` octets, at most [`STEP`], from `at`: what [`Class::hit`] tells of, and with `LINES` every LF too.
 /// A CR alone is marked at the octet behind it.
+#[inline(always)]
 pub(super) fn marks<const LINES: bool>(bytes: &[u8], at: usize, len: usize, first: u32) -> Marks {
     let mut marked = [0u8; STEP];
     let (mut cr, mut lf, mut nul, mut high) = (0u8, 0u8, 0u8, 0u8);
@@ -118,6 +125,7 @@ pub(super) fn marks<const LINES: bool>(bytes: &[u8], at: usize, len: usize, firs
 }
 
 /// One bit for each octet, all of which are 0 or 1. The factor brings the bits of eight octets together in the highest.
+#[inline(always)]
 fn pack(marked: &[u8; STEP]) -> u32 {
     let mut mask = 0;
     for eight in marked.as_chunks::<8>().0.iter().rev() {
@@ -138,15 +146,25 @@ pub(super) fn behind(bytes: &[u8], at: usize, first: u32) -> u32 {
 
 /// The first position from `at` on (at least 1) from which octets must be looked at singly: everything ahead of it is free of
 /// NUL, of CR and LF alone, and of dots that begin a line.
+#[inline(always)]
 pub(super) fn clean_until(bytes: &[u8], mut at: usize) -> usize {
-    let clean = |class: Class| !class.hit && !class.nul;
-    while at + STEP <= bytes.len() && clean(classify::<STEP>(bytes, at)) {
-        at += STEP;
-        while at + BLOCK <= bytes.len() && clean(classify::<BLOCK>(bytes, at)) {
-            at += BLOCK;
-        }
+    while clean::<BLOCK>(bytes, at) {
+        at += BLOCK;
     }
-    at
+    while clean::<STEP>(bytes, at) {
+        at += STEP;
+    }
+    // The rest of a chunk is looked at together with what is ahead of it.
+    let last = bytes.len().saturating_sub(STEP);
+    if (1..at).contains(&last) && clean::<STEP>(bytes, last) { bytes.len() } else { at }
+}
+
+/// Whether there are `N` octets from `at`, which is at least 1, and nothing among them that [`clean_until`] stops at.
+#[inline(always)]
+fn clean<const N: usize>(bytes: &[u8], at: usize) -> bool {
+    let Some(block) = bytes.get(at..at + N) else { return false };
+    let class = classify::<N>(bytes, at);
+    !class.hit && !(class.odd && oddities(block).contains(Flaws::NUL))
 }
 
 /// The context at `at`, when `first` was that at 0.
@@ -182,41 +200,68 @@ impl<'b> Pass<'b> {
 
     /// Goes to the end of the piece, or to the end of the message: where its last line, the dot, begins.
     pub(super) fn run(&mut self) -> Option<usize> {
+        wide(
+            #[inline(always)]
+            || self.pass(),
+        )
+    }
+
+    #[inline(always)]
+    fn pass(&mut self) -> Option<usize> {
         let len = self.bytes.len();
-        let mut at = len.min(2);
-        if let Some(end) = self.singly(0, at) {
-            return Some(end);
-        }
+        // What stands ahead of the first two octets is not in the piece.
+        let (mut at, mut until) = (0, len.min(2));
         while at < len {
-            let mut until = len;
-            if at + BLOCK <= len {
+            while at < until {
+                let next = until.min(at + STEP);
+                if !self.step(at)
+                    && let Some(end) = self.singly(at, next)
+                {
+                    return Some(end);
+                }
+                at = next;
+            }
+            while at + BLOCK <= len {
                 let class = classify::<BLOCK>(self.bytes, at);
-                if !class.hit {
-                    self.block(at, BLOCK, class);
-                    at += BLOCK;
-                    continue;
+                if class.hit {
+                    break;
                 }
-                until = at + BLOCK;
+                self.block(at, BLOCK, class);
+                at += BLOCK;
             }
-            while at + STEP <= until && at + STEP < len {
-                let dots = classify_dots(self.bytes, at);
-                if dots.single {
-                    if let Some(end) = self.singly(at, at + STEP) {
-                        return Some(end);
-                    }
-                } else {
-                    self.stuffed += usize::from(dots.stuffed);
-                    self.block(at, STEP, dots.class);
-                }
-                at += STEP;
-            }
-            if let Some(end) = self.singly(at, until) {
-                return Some(end);
-            }
-            at = until;
+            until = len.min(at + BLOCK);
         }
         self.close();
         None
+    }
+
+    /// Takes `STEP` octets from `at`, or those that are left, if none of them has to be looked at singly.
+    #[inline(always)]
+    fn step(&mut self, at: usize) -> bool {
+        let len = self.bytes.len();
+        // What is left is looked at together with what is ahead of it.
+        let from = at.min(len.saturating_sub(STEP));
+        if from == 0 {
+            return false;
+        }
+        let class = classify::<STEP>(self.bytes, from);
+        if !class.hit {
+            // The first line end among them may be one that was measured.
+            let measured = from < at && class.lf && len.cast_signed() - self.line > LINE;
+            if !measured {
+                self.block(from, STEP, class);
+            }
+            return !measured;
+        }
+        if from < 2 || at + STEP >= len {
+            return false;
+        }
+        let dots = classify_dots(self.bytes, at);
+        if !dots.single {
+            self.stuffed += usize::from(dots.stuffed);
+            self.block(at, STEP, class);
+        }
+        !dots.single
     }
 
     /// The octets of the line that is open at the end, as far as they count.
@@ -226,12 +271,10 @@ impl<'b> Pass<'b> {
     }
 
     /// Takes a block in which every CR and LF is half of a CRLF.
+    #[inline(always)]
     fn block(&mut self, at: usize, len: usize, class: Class) {
-        if class.nul {
-            self.flaws |= Flaws::NUL;
-        }
-        if class.high {
-            self.flaws |= Flaws::EIGHT_BIT;
+        if class.odd {
+            self.flaws |= oddities(&self.bytes[at..at + len]);
         }
         if !class.lf {
             return;

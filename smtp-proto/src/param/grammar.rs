@@ -242,14 +242,16 @@ fn envid(input: &str) -> Parsed<'_, Xtext<'_>> {
     map(short, Xtext::checked).parse(input)
 }
 
-/// `"AUTH=" xtext` (RFC 4954, 5), which encodes a mailbox or `<>`
+/// `"AUTH=" xtext` (RFC 4954, 5), which encodes a mailbox or `<>`. Read is any text: Dovecot gives the name that its user has
+/// logged in by, which needs no domain, and a server that trusts nobody does nothing with it.
 fn auth(input: &str) -> Parsed<'_, Xtext<'_>> {
-    let short =
-        verify(xtext(Case::Either, |_| true), |text: &str| text.len() <= AUTH_MAX && names_sender(text));
+    let text = |octet: u8| !octet.is_ascii_control();
+    let short = verify(xtext(Case::Either, text), |text: &str| text.len() <= AUTH_MAX);
     map(short, Xtext::checked).parse(input)
 }
 
-fn names_sender(text: &str) -> bool {
+/// Whether this encodes a mailbox or `<>`: what is written.
+pub(super) fn names_sender(text: &str) -> bool {
     if !text.contains('+') {
         return text == "<>" || Mailbox::parse(text).is_ok();
     }

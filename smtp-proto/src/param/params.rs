@@ -112,6 +112,9 @@ impl<'a> Params<'a> {
         // Writing to a String cannot fail.
         let _ = write!(word, "{param}");
         match grammar::param(None)(&word) {
+            Ok(("", (_, Param::Auth(sender)))) if !grammar::names_sender(sender.as_str()) => {
+                return Err(Error::BadValue("AUTH"));
+            }
             Ok(("", _)) => {}
             Ok(_) => return Err(Error::Malformed),
             Err(nom::Err::Error(error) | nom::Err::Failure(error)) => return Err(error),

@@ -110,7 +110,11 @@ impl Server {
     ///
     /// [`NotNow`] if the last event was neither `Auth` nor `AuthResponse`, or is answered.
     pub fn challenge(&mut self, data: &[u8], output: &mut BytesMut) -> Result<(), NotNow> {
-        let Owed::Auth = self.owed else { return Err(NotNow::NothingOwed) };
+        match self.owed {
+            Owed::Auth => {}
+            Owed::Nothing => return Err(NotNow::NothingOwed),
+            _ => return Err(NotNow::WrongCode(Code::CHALLENGE)),
+        }
         self.owed = Owed::Nothing;
         self.phase = Phase::AuthResponse;
         output.put_slice(b"334 ");

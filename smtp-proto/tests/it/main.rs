@@ -16,6 +16,7 @@ mod alloc;
 mod auth;
 mod capabilities;
 mod flows;
+mod injection;
 mod logins;
 mod messages;
 mod overlap;
