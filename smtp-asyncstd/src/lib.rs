@@ -54,8 +54,8 @@ pub use pool::{Pool, Tcp};
 pub use reader::{Reader, stream};
 pub use smtp_driver::pool::Limits as PoolLimits;
 pub use smtp_driver::{
-    Destination, Error, ErrorKind, Handler, Message, OK, Peer, Piece, Service, Shutdown, Stream, Trust,
-    client, ipnet, proto, serve, server,
+    Answer, Destination, Error, ErrorKind, Handler, Message, OK, Peer, Piece, Proxy, Said, Service, Shutdown,
+    Stream, Trust, client, ipnet, proto, serve, server,
 };
 pub use socket::Socket;
 

@@ -55,8 +55,8 @@ pub use reader::{Reader, stream};
 pub use smtp_driver::pool::Limits as PoolLimits;
 pub use smtp_driver::ready::{client, server};
 pub use smtp_driver::{
-    Destination, Error, ErrorKind, Handler, Message, OK, Peer, Piece, Service, Shutdown, Stream, Trust,
-    ipnet, proto,
+    Answer, Destination, Error, ErrorKind, Handler, Message, OK, Peer, Piece, Proxy, Said, Service, Shutdown,
+    Stream, Trust, ipnet, proto,
 };
 pub use socket::Socket;
 

@@ -19,6 +19,8 @@ pub const OS_ERROR: u8 = 71;
 pub const CANT_CREATE: u8 = 73;
 /// Not sent, and worth another try.
 pub const TEMP_FAIL: u8 = 75;
+/// A server does something wrong.
+pub const PROTOCOL: u8 = 76;
 /// Certificates or keys are of no use.
 pub const CONFIG: u8 = 78;
 

@@ -5,6 +5,7 @@
 pub mod args;
 pub mod exit;
 pub mod explain;
+pub mod probe;
 pub mod send;
 pub mod serve;
 mod style;
@@ -33,6 +34,7 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
         Some(Command::Serve(args)) => on_tokio(serve::run(*args)),
         Some(Command::Send(args)) => on_tokio(send::run(*args)),
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Probe(args)) => on_tokio(probe::run(args)),
     };
     ended.unwrap_or_else(|failure| {
         exit::complain(&failure);

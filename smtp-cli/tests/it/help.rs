@@ -7,7 +7,7 @@ use crate::support::{code, err, out, run};
 
 #[test]
 fn help_shows_every_flag_at_work() {
-    for (command, flags) in [("serve", 10), ("send", 6), ("explain", 1)] {
+    for (command, flags) in [("serve", 10), ("send", 6), ("explain", 1), ("probe", 3)] {
         let output = run([command, "--help"], "");
         assert_eq!(code(&output), Some(0));
         let help = out(&output);
@@ -30,7 +30,7 @@ fn examples_are_taken_as_they_stand() {
     use clap::Parser as _;
 
     let mut seen = 0;
-    for command in ["serve", "send", "explain"] {
+    for command in ["serve", "send", "explain", "probe"] {
         let help = out(&run([command, "--help"], "")).replace("\\\n", " ");
         for line in help.lines().map(str::trim).filter(|line| line.starts_with("smtp ")) {
             let words = line.split_whitespace().map(|word| if word == "''" { "" } else { word });

@@ -1,7 +1,7 @@
 //! The tool as its users have it: a process, its sockets, its files and what it prints.
 
 mod crash;
-mod examples;
+mod docs;
 mod help;
 #[cfg(target_os = "linux")]
 mod hostile;

@@ -75,6 +75,10 @@ pub(crate) fn ehlo_goes_ahead_of_a_greeting_that_allows_it<A: Adapter>() {
 pub(crate) fn a_greeting_that_refuses_is_told<A: Adapter>() {
     struct Closed(u16);
     impl Handler for Closed {
+        async fn message(&mut self) -> Reply<'static> {
+            smtp_driver::OK
+        }
+
         async fn connected(&mut self, _: smtp_driver::Peer<'_>) -> Reply<'static> {
             Reply::new(Code::new(self.0).expect("a code"), "not today").expect("a text")
         }

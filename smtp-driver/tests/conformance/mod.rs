@@ -5,6 +5,7 @@
 
 mod clerk;
 mod faults;
+mod handlers;
 mod messages;
 mod pool;
 mod script;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use clerk::{Clerk, Letter, Post};
 pub(crate) use faults::*;
+pub(crate) use handlers::*;
 pub(crate) use messages::*;
 pub(crate) use pool::*;
 use script::Script;
@@ -203,6 +205,8 @@ macro_rules! conformance {
             a_record_for_a_greeting_names_the_port
             a_client_that_drips_is_timed_out
             a_shutdown_waits_for_the_message_in_hand
+            a_shutdown_has_its_time
+            a_handler_has_mechanisms_of_its_own
             a_forgotten_responder_answers_451
             a_handler_that_waits_holds_no_reply_back
             connections_over_the_limit_wait
