@@ -17,7 +17,7 @@ pub(super) const CRLF: u32 = 0x0D0A;
 /// The longest line of text without its CRLF (RFC 5321, 4.5.3.1.6).
 const LINE: isize = 998;
 
-const BLOCK: usize = 512;
+const BLOCK: usize = 256;
 /// Less than a line may be long without a block.
 const NEAR: usize = 128;
 /// As many as a mask has bits.
@@ -70,14 +70,14 @@ struct Dots {
 fn classify_dots(bytes: &[u8], at: usize) -> Dots {
     let window = |from: usize| &bytes[from..from + STEP];
     let near = window(at - 2).iter().zip(window(at - 1)).zip(window(at)).zip(window(at + 1));
-    let (mut single, mut stuffed, mut low) = (0u8, 0u8, i8::MAX);
+    let (mut single, mut stuffed, mut odd) = (0u8, 0u8, 0u8);
     for (((&before, &last), &octet), &next) in near {
         let dot = u8::from(last == LF) & u8::from(octet == b'.');
         single |= (u8::from(last == CR) ^ u8::from(octet == LF)) | (dot & u8::from(next == CR));
         stuffed += dot & u8::from(before == CR);
-        low = low.min(octet.cast_signed());
+        odd |= u8::from(octet.cast_signed() <= 0);
     }
-    Dots { single: single != 0, stuffed, odd: low <= 0 }
+    Dots { single: single != 0, stuffed, odd: odd != 0 }
 }
 
 /// The octets of a window that are of interest, a bit for each, lowest first, and what is wrong in it.
@@ -146,7 +146,7 @@ pub(super) fn behind(bytes: &[u8], at: usize, first: u32) -> u32 {
 #[inline(always)]
 pub(super) fn clean_until(bytes: &[u8], mut at: usize) -> usize {
     while clean::<BLOCK>(bytes, at) {
-        at += BLOCK;
+        at += BLOCK - skew(bytes, at);
     }
     // What is left is looked at together with what is ahead of it.
     if bytes.len() - at < BLOCK && clean::<BLOCK>(bytes, bytes.len().saturating_sub(BLOCK)) {
@@ -161,17 +161,26 @@ pub(super) fn clean_until(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// How many octets of the first block are better looked at twice, so that those behind it stand as memory is read.
+#[inline(always)]
+fn skew(bytes: &[u8], at: usize) -> usize {
+    if at == 2 && bytes.len() > 4 * BLOCK { bytes[at..].as_ptr().addr() % STEP } else { 0 }
+}
+
 /// Whether there are `N` octets from `at`, one ahead of them, and nothing among them that [`clean_until`] stops at.
 #[inline(always)]
 fn clean<const N: usize>(bytes: &[u8], at: usize) -> bool {
     let Some(block) = bytes.get(at..at + N).filter(|_| at > 0) else { return false };
     let class = classify::<N>(bytes, at);
-    !class.hit && !(class.odd && oddities(block).contains(Flaws::NUL))
+    !(class.hit || class.odd && oddities(block).contains(Flaws::NUL))
 }
 
 /// The context at `at`, when `first` was that at 0.
 pub(super) fn context(bytes: &[u8], at: usize, first: u32) -> u32 {
-    bytes[at.saturating_sub(4)..at].iter().fold(first, |context, &octet| context << 8 | u32::from(octet))
+    match bytes[..at].last_chunk() {
+        Some(last) => u32::from_be_bytes(*last),
+        None => bytes[..at].iter().fold(first, |context, &octet| context << 8 | u32::from(octet)),
+    }
 }
 
 /// One pass over a piece of a message: its flaws, its line lengths, and, on the wire, its stuffed dots and its end.
@@ -211,19 +220,19 @@ impl<'b> Pass<'b> {
     #[inline(always)]
     fn pass(&mut self) -> Option<usize> {
         let len = self.bytes.len();
-        let mut at = 0;
+        let (mut at, mut dense) = (0, false);
         while at < len {
             // What is left is looked at together with what is ahead of it; what stands ahead of the first octet is not here.
             let from = at.min(len.saturating_sub(BLOCK));
-            if from > 0 {
+            if from > 0 && !dense {
                 let class = classify::<BLOCK>(self.bytes, from);
                 if !class.hit {
-                    at = from + BLOCK;
-                    self.plain(from, at, class.odd);
+                    self.plain(from, from + BLOCK, class.odd);
+                    at = from + BLOCK - skew(self.bytes, from);
                     continue;
                 }
             }
-            let until = if at == 0 { 2 } else { at + BLOCK }.min(len);
+            let (until, stuffed) = (if at == 0 { 2 } else { at + BLOCK }.min(len), self.stuffed);
             while at < until {
                 let next = until.min(at + STEP);
                 if !self.step(at)
@@ -233,6 +242,8 @@ impl<'b> Pass<'b> {
                 }
                 at = next;
             }
+            // In a message of dots there is no block without one.
+            dense = self.stuffed - stuffed > BLOCK / STEP;
         }
         self.close();
         None
@@ -368,7 +379,9 @@ impl<'b> Pass<'b> {
                 Some(line) => self.line = line,
                 None => {
                     self.flaws |= Flaws::LONG_LINE;
-                    self.line = self.last_line(until).unwrap_or(until.cast_signed() - LINE);
+                    // Told once, and the rest of it counts from here.
+                    let until = until.cast_signed();
+                    self.line = self.last_line(until.cast_unsigned()).unwrap_or(until);
                     return;
                 }
             }
