@@ -4,9 +4,7 @@ use std::fmt;
 
 use clap::{Parser, Subcommand};
 
-use crate::{send, serve};
-
-pub use crate::explain::Explain;
+use crate::{bench, explain, probe, send, serve};
 
 /// SMTP and LMTP on the command line.
 ///
@@ -27,7 +25,11 @@ pub enum Command {
     /// Send messages: files, directories, mboxes, standard input.
     Send(Box<send::Args>),
     /// Say what a reply, a code, a command or a conversation means, and where it went wrong.
-    Explain(Explain),
+    Explain(explain::Args),
+    /// Look at a server: which ports speak what, and what is wrong with them.
+    Probe(probe::Args),
+    /// Load a server, or be one that counts: how fast is it?
+    Bench(bench::Args),
     /// Show what is there, on this machine.
     Tour,
 }

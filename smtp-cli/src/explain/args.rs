@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
-
 const EXAMPLES: &str = "\
 Examples:
   A reply, an enhanced status code, a command:
@@ -26,9 +24,9 @@ It ends with
   66  if the file can't be read";
 
 /// `smtp explain`.
-#[derive(Debug, Args)]
+#[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Explain {
+pub struct Args {
     /// One line; words are joined. Without it and --file, standard input is read.
     #[arg(value_name = "TEXT", conflicts_with = "file")]
     pub text: Vec<String>,

@@ -9,7 +9,7 @@ use smtp_tokio::proto::reply::Reply;
 use smtp_tokio::proto::status::{Class, Code, Enhanced};
 
 /// A command with its arguments. What may be secret is counted instead.
-pub(super) fn command(command: &Command<'_>) -> Value {
+pub(crate) fn command(command: &Command<'_>) -> Value {
     let mut fields = Map::new();
     let verb = match command {
         Command::Other { verb, .. } => verb.as_str().to_owned(),
@@ -112,7 +112,7 @@ fn forward_path(path: &ForwardPath<'_>) -> Value {
 }
 
 /// A mailbox in its parts.
-pub(super) fn address(mailbox: &Mailbox<'_>) -> Value {
+pub(crate) fn address(mailbox: &Mailbox<'_>) -> Value {
     let mut fields = json!({ "text": mailbox.as_str(), "local_part": mailbox.local_part() });
     if mailbox.local_part() != mailbox.local_part_raw() {
         fields["quoted"] = mailbox.local_part_raw().into();
@@ -171,7 +171,7 @@ fn param(param: &Param<'_>) -> Value {
 }
 
 /// A whole reply, and what it lists if it answers EHLO.
-pub(super) fn reply(reply: &Reply<'_>) -> Value {
+pub(crate) fn reply(reply: &Reply<'_>) -> Value {
     let advice = reply.advice();
     let lines = reply.lines().map(|line| line.text_lossy());
     let mut fields = json!({
@@ -203,7 +203,7 @@ fn class(code: Code) -> &'static str {
 }
 
 /// An enhanced status code in its parts.
-pub(super) fn enhanced(status: Enhanced) -> Value {
+pub(crate) fn enhanced(status: Enhanced) -> Value {
     json!({
         "text": status.to_string(),
         "class": match status.class() {

@@ -68,7 +68,7 @@ impl Family {
                 return Some((Side::Client, unquoted(text)));
             }
             let end = rest.iter().position(|octet| *octet == b' ')?;
-            if !rest[..end].iter().all(|octet| b"0123456789.:,+-[]()TZms".contains(octet)) {
+            if !rest[..end].iter().all(|octet| b"#0123456789.:,+-[]()TZms".contains(octet)) {
                 return None;
             }
             rest = rest[end..].trim_ascii_start();
@@ -264,7 +264,7 @@ mod tests {
         let said = ["S 220 mx", "C EHLO x", "S 250-mx", "S 250 HELP", "C QUIT"];
         check("S: 220 mx\nC: EHLO x\nS: 250-mx\nS: 250 HELP\nC: QUIT", &said);
         check("<- 220 mx\n-> EHLO x\n<- 250-mx\n<- 250 HELP\n-> QUIT", &said);
-        check("12:01:02 ← 220 mx\n0.3 ms → EHLO x\n[12] ← 250-mx\n← 250 HELP\n→ QUIT\n", &said);
+        check("#3 12:01:02 ← 220 mx\n0.3 ms → EHLO x\n[12] ← 250-mx\n← 250 HELP\n→ QUIT\n", &said);
         check("< 220 mx\r\n> EHLO x\r\n< 250-mx\r\n< 250 HELP\r\n> QUIT\r\n", &said);
         check("220 mx\nEHLO x\n250-mx\n250 HELP\nQUIT", &said);
         check("220 mx\n>>> EHLO x\n250-mx\n250 HELP\n>>> QUIT", &said);

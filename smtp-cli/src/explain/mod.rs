@@ -20,7 +20,7 @@ use smtp_tokio::proto::command::{Command, Options};
 use smtp_tokio::proto::reply::Reply;
 use smtp_tokio::proto::status::Enhanced;
 
-pub use args::Explain;
+pub use args::Args;
 use input::{Kind, Line};
 use replay::{Gravity, Judgement};
 
@@ -31,7 +31,7 @@ use crate::exit::{self, Failure};
 /// # Errors
 ///
 /// [`Failure`] if it can't be read.
-pub fn run(args: &Explain) -> Result<ExitCode, Failure> {
+pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let text = match &args.file {
         None if !args.text.is_empty() => args.text.join(" ").into_bytes(),
         file => read(file.as_deref().filter(|file| *file != Path::new("-")))?,

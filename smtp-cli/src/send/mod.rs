@@ -10,7 +10,7 @@ mod progress;
 mod results;
 mod server;
 mod source;
-mod trust;
+pub(crate) mod trust;
 
 use std::process::ExitCode;
 use std::sync::Arc;
