@@ -17,7 +17,7 @@ check: fmt typos lint docs no-std sans-io test
 # Formatting, of the packages outside of the workspace too
 fmt:
     cargo fmt --all --check
-    for package in {fuzz,benches,smtp-proto/examples/native-tls}; do \
+    for package in {fuzz,benches,benches/e2e,smtp-proto/examples/native-tls}; do \
         [ ! -e $package ] || cargo fmt --manifest-path $package/Cargo.toml --check; \
     done
 
@@ -81,6 +81,11 @@ interop:
 interop-test:
     SMTP_INTEROP={{ quote(peers) }} cargo test --workspace -- --ignored
 
+# The same, and writes the matrix into interop/README.md
+interop-matrix:
+    interop/install.sh {{ quote(peers) }}
+    SMTP_INTEROP_MATRIX=1 SMTP_INTEROP={{ quote(peers) }} cargo test -p smtp-cli --test interop -- --ignored
+
 # Every fuzz target for 20 seconds
 fuzz-smoke: (fuzz-each "20")
 
@@ -120,6 +125,11 @@ powerset:
 # The benchmarks
 bench *args:
     cargo bench --manifest-path benches/Cargo.toml {{ args }}
+
+# Clients and servers from end to end beside their peers: `just bench-e2e --quick servers`. Needs what `interop` installs, and strace
+bench-e2e *args:
+    cargo build --release --manifest-path benches/e2e/Cargo.toml
+    SMTP_INTEROP={{ quote(peers) }} benches/e2e/target/release/e2e {{ args }}
 
 # The public names of a crate: needs cargo-public-api. Rustdoc's JSON is for nightly compilers only, hence RUSTC_BOOTSTRAP.
 public-api crate="smtp-proto":

@@ -24,8 +24,9 @@ async def main(port, security, ca, mechanism, user, password, sender, file, *rec
         timeout=20,
     )
     async with client:
+        await client.ehlo()
         if mechanism != "-":
-            await getattr(client, "auth_" + mechanism.lower().replace("-", "_"))(user, password)
+            await getattr(client, "auth_" + mechanism.lower().replace("-", ""))(user, password)
         options = ["BODY=8BITMIME"] if any(octet > 127 for octet in message) else []
         utf8 = not all(recipient.isascii() for recipient in recipients)
         if utf8:

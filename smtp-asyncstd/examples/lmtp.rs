@@ -49,7 +49,7 @@ impl Handler for Deliver {
         Ok(())
     }
 
-    /// Nothing is decided for all of them at once.
+    /// Here each recipient has an answer of its own.
     async fn message(&mut self) -> Reply<'static> {
         OK
     }

@@ -59,7 +59,6 @@ impl Handler for Submission {
         if sender == self.user { OK } else { NOT_YOURS }
     }
 
-    /// Here it goes to the queue.
     async fn message(&mut self) -> Reply<'static> {
         OK
     }

@@ -9,16 +9,17 @@ use libtest_mimic::Trial;
 use crate::mail::{Mail, RECIPIENTS, SENDER, international, nasty, patch};
 use crate::matrix::{self, Table};
 use crate::peer::{node, postfix, python, tool};
+use crate::peers::{self, Peer};
 use crate::process::run;
-use crate::receiver::{PASSWORD, TOKEN, USER};
+use crate::receiver::{PASSWORD, Runtime, TOKEN, USER};
 use crate::room::room;
-use crate::sender::{Client as Ours, Security};
+use crate::sender::{Client as Ours, Errand, Security, Sending};
 use crate::targets::{Target, target};
 
 const TITLE: &str = "Their clients, our servers";
 
 /// How a client is to deliver.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Way<'w> {
     pub(crate) target: &'w Target,
     security: Security,
@@ -31,7 +32,7 @@ pub(crate) struct Way<'w> {
     to: Vec<&'w str>,
 }
 
-const ROWS: [&str; 16] = [
+const ROWS: [&str; 17] = [
     "plain",
     "STARTTLS",
     "implicit TLS",
@@ -43,6 +44,7 @@ const ROWS: [&str; 16] = [
     "AUTH SCRAM-SHA-256",
     "wrong password",
     "PIPELINING",
+    "CHUNKING",
     "SMTPUTF8",
     "DSN",
     "PRDR",
@@ -53,10 +55,14 @@ const ROWS: [&str; 16] = [
 /// A client, made ready to deliver one message; where it can check the server's certificate, it does.
 type Make = fn(&Way<'_>) -> Command;
 
-const CLIENTS: [(&str, Make, &[&str]); 8] = [
+/// A client: its name, how it is made ready, the message that it is given, and its rows.
+type Client = (&'static str, Make, fn() -> Mail, &'static [&'static str]);
+
+const CLIENTS: [Client; 8] = [
     (
         "swaks",
         swaks,
+        nasty,
         &[
             "plain",
             "STARTTLS",
@@ -74,6 +80,7 @@ const CLIENTS: [(&str, Make, &[&str]); 8] = [
     (
         "curl",
         curl,
+        nasty,
         &[
             "plain",
             "STARTTLS",
@@ -88,6 +95,7 @@ const CLIENTS: [(&str, Make, &[&str]); 8] = [
     (
         "msmtp",
         msmtp,
+        nasty,
         &[
             "plain",
             "STARTTLS",
@@ -105,6 +113,7 @@ const CLIENTS: [(&str, Make, &[&str]); 8] = [
     (
         "smtplib",
         smtplib,
+        nasty,
         &[
             "plain",
             "STARTTLS",
@@ -120,6 +129,7 @@ const CLIENTS: [(&str, Make, &[&str]); 8] = [
     (
         "aiosmtplib",
         aiosmtplib,
+        nasty,
         &[
             "plain",
             "STARTTLS",
@@ -134,6 +144,7 @@ const CLIENTS: [(&str, Make, &[&str]); 8] = [
     (
         "nodemailer",
         nodemailer,
+        nasty,
         &[
             "plain",
             "STARTTLS",
@@ -148,35 +159,58 @@ const CLIENTS: [(&str, Make, &[&str]); 8] = [
             "LMTP",
         ],
     ),
-    ("smtp-source", smtp_source, &["plain", "LMTP"]),
-    ("git send-email", git, &["plain", "AUTH PLAIN", "wrong password"]),
+    ("smtp-source", smtp_source, with_an_empty_line, &["plain", "LMTP"]),
+    ("git send-email", git, patch, &["plain", "AUTH PLAIN", "wrong password"]),
 ];
 
 /// A test for each cell that there is.
 pub(crate) fn trials(trials: &mut Vec<Trial>) -> Table {
-    for (column, client, rows) in CLIENTS {
+    for (column, client, mail, rows) in CLIENTS {
         for row in rows {
             for of in Ours::ALL {
                 // `smtp serve` offers no more than that.
                 if of == Ours::Tool && ["PRDR", "XCLIENT", "AUTH XOAUTH2"].contains(row) {
                     continue;
                 }
-                let test = move || delivers(client, row, &target(of));
+                let mail = if *row == "SMTPUTF8" { international } else { mail };
+                let test = move || delivers(client, row, &mail(), &target(of));
                 trials.push(matrix::trial((TITLE, row, column), of, of.letter(), test));
             }
         }
     }
-    Table { title: TITLE, rows: ROWS.into(), columns: CLIENTS.map(|(name, ..)| name).into() }
+    for (column, peer, rows) in RELAYS {
+        for (row, way) in rows {
+            for of in Ours::ALL {
+                let test = move || relays(peer(), way, of);
+                trials.push(matrix::trial((TITLE, row, column), of, of.letter(), test));
+            }
+        }
+    }
+    let columns = CLIENTS.map(|(name, ..)| name).into_iter().chain(RELAYS.map(|(name, ..)| name));
+    Table { title: TITLE, rows: ROWS.into(), columns: columns.collect() }
+}
+
+/// A relay: its name, how it is started, and its rows, each with the transport that its configuration has for it.
+type Relay = (&'static str, fn() -> &'static Peer, &'static [(&'static str, &'static str)]);
+
+const RELAYS: [Relay; 2] = [
+    ("Postfix", peers::postfix, &[("plain", "plain"), ("AUTH SCRAM-SHA-256", "secure"), ("LMTP", "lmtp")]),
+    ("Exim", peers::exim, &[("CHUNKING", "plain"), ("AUTH CRAM-MD5", "secure"), ("LMTP", "lmtp")]),
+];
+
+/// What a relay takes for the domain that stands for a server of ours arrives there.
+fn relays(peer: &'static Peer, transport: &str, of: Ours) {
+    let mail = nasty();
+    let to = ["bob", "carol"].map(|name| format!("{name}@{transport}.{of}.test"));
+    let errand = Errand::new(peer, Security::Plain, vec![Sending::to(&mail, to.each_ref().map(|to| &**to))]);
+    let ended = errand.run(Ours::Of(Runtime::Blocking));
+    assert!(ended.told[0].iter().all(|fate| fate.code == 250), "{ended:?}");
+    target(of).store.take(&mail, 2);
 }
 
 /// The message arrives as it was sent; with the wrong password it does not, and the client says so.
-fn delivers(client: Make, row: &'static str, target: &Target) {
+fn delivers(client: Make, row: &'static str, mail: &Mail, target: &Target) {
     let wrong = row == "wrong password";
-    let mail = match row {
-        "SMTPUTF8" => international(),
-        _ if client as usize == git as usize => patch(),
-        _ => nasty(),
-    };
     let mechanism = row.strip_prefix("AUTH ").or_else(|| wrong.then_some("PLAIN"));
     let secret = match mechanism {
         _ if wrong => "wrong",
@@ -190,13 +224,13 @@ fn delivers(client: Make, row: &'static str, target: &Target) {
     };
     let to = if row == "SMTPUTF8" { vec!["\u{fc}ser@example.test"] } else { RECIPIENTS.into() };
     let login = mechanism.map(|mechanism| (mechanism, secret));
-    let way = Way { target, security, lmtp: row == "LMTP", login, special: row, mail: &mail, to };
+    let way = Way { target, security, lmtp: row == "LMTP", login, special: row, mail, to };
     let ended = run(&mut client(&way));
     assert_eq!(ended.status.success(), !wrong, "{ended:#?}");
     if wrong {
-        return target.store.assert_without(&mail);
+        return target.store.assert_without(mail);
     }
-    let stored = target.store.take(&mail, 2);
+    let stored = target.store.take(mail, 2);
     way.check(&stored.trace);
 }
 
@@ -264,8 +298,10 @@ impl Way<'_> {
     }
 }
 
+/// In LMTP it waits for one reply, however many recipients there are: so it is given one.
 fn smtplib(way: &Way<'_>) -> Command {
-    way.script(python("smtplib_client.py"))
+    let to = if way.lmtp { way.to[..1].to_vec() } else { way.to.clone() };
+    Way { to, ..*way }.script(python("smtplib_client.py"))
 }
 
 fn aiosmtplib(way: &Way<'_>) -> Command {
@@ -323,7 +359,7 @@ fn curl(way: &Way<'_>) -> Command {
     }
     match way.login {
         Some(("XOAUTH2", token)) => {
-            drop(command.args(["--user", USER, "--oauth2-bearer", token, "--login-options", "AUTH=XOAUTH2"]))
+            command.args(["--user", USER, "--oauth2-bearer", token, "--login-options", "AUTH=XOAUTH2"]);
         }
         Some((mechanism, secret)) => {
             command.args([
@@ -373,13 +409,22 @@ fn msmtp(way: &Way<'_>) -> Command {
     command
 }
 
+/// smtp-source puts an empty line behind every message.
+fn with_an_empty_line() -> Mail {
+    let mut mail = nasty();
+    mail.octets.extend_from_slice(b"\r\n\r\n");
+    mail
+}
+
 /// It knows no TLS, and stuffs the file's dots itself.
 fn smtp_source(way: &Way<'_>) -> Command {
     let mut command = postfix("sbin/smtp-source");
     if way.lmtp {
         command.arg("-L");
     }
-    command.args(["-F", &way.lf(), "-f", SENDER, "-t", way.to[0], &format!("127.0.0.1:{}", way.port())]);
+    let text = String::from_utf8(way.mail.octets.clone()).unwrap();
+    let file = way.file(text.trim_end_matches("\r\n").replace("\r\n", "\n").as_bytes());
+    command.args(["-F", &file, "-f", SENDER, "-t", way.to[0], &format!("127.0.0.1:{}", way.port())]);
     command
 }
 
@@ -401,7 +446,7 @@ fn git(way: &Way<'_>) -> Command {
     ]);
     command.args(["--smtp-server=localhost".into(), format!("--smtp-server-port={}", way.port())]);
     command.args([
-        format!("--from={SENDER}"),
+        format!("--from=A <{SENDER}>"),
         format!("--to={}", way.to.join(",")),
         "--suppress-cc=all".into(),
     ]);

@@ -69,7 +69,7 @@ pub(crate) fn patch() -> Mail {
     let mut mail = Mail::new(
         "patch",
         &format!(
-            "\r\n.lead\r\n..two\r\n---\r\n x | 1 +\r\n\r\ndiff --git a/x b/x\r\nnew file mode 100644\r\n{diff}"
+            "Content-Transfer-Encoding: 8bit\r\n\r\n.lead\r\n..two\r\n---\r\n x | 1 +\r\n\r\ndiff --git a/x b/x\r\nnew file mode 100644\r\n{diff}"
         ),
     );
     mail.above = "From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\r\nFrom: A <a@example.test>\r\n\
@@ -82,20 +82,6 @@ pub(crate) fn patch() -> Mail {
 pub(crate) fn international() -> Mail {
     let head = HEAD.replace("interop", "Gr\u{fc}\u{df}e \u{1f4ee}");
     Mail::new("international", &format!("{head}{MIME}\r\n\u{e9}t\u{e9}\r\n"))
-}
-
-/// Octets that are not text: a NUL, bare CR and bare LF, and lines of any length.
-pub(crate) fn binary() -> Mail {
-    let mut mail = Mail::new(
-        "binary",
-        &format!(
-            "{HEAD}MIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\n\
-        Content-Transfer-Encoding: binary\r\n\r\n"
-        ),
-    );
-    mail.octets.extend((0..4096_u32).map(|n| u8::try_from(n * 7 % 256).unwrap()));
-    mail.octets.extend_from_slice(b"\n.\n\r.\r\r\n.\r\nend\r\n");
-    mail
 }
 
 /// One of more octets than this.

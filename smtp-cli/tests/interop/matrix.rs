@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use libtest_mimic::{Failed, Trial};
 
-use crate::peer::interop;
+use crate::peer::{installed, interop};
 
 /// One table: rows and columns by name.
 #[derive(Debug)]
@@ -18,14 +18,17 @@ pub(crate) struct Table {
     pub(crate) columns: Vec<&'static str>,
 }
 
-/// What became of a cell's tests: by table, row and column, each test's letter and whether it passed.
-static CELLS: Mutex<BTreeMap<(&str, &str, &str), Vec<(char, bool)>>> = Mutex::new(BTreeMap::new());
+/// A table's title, a row and a column.
+type Cell = (&'static str, &'static str, &'static str);
+
+/// What became of a cell's tests: each test's letter and whether it passed.
+static CELLS: Mutex<BTreeMap<Cell, Vec<(char, bool)>>> = Mutex::new(BTreeMap::new());
 /// Cells that are as they should not be, and why they are.
-static NOTES: Mutex<Vec<((&str, &str, &str), &str)>> = Mutex::new(Vec::new());
+static NOTES: Mutex<Vec<(Cell, &str)>> = Mutex::new(Vec::new());
 
 /// A test of the cell. `letter` says in the table who passed it.
 pub(crate) fn trial(
-    cell: (&'static str, &'static str, &'static str),
+    cell: Cell,
     who: impl Display,
     letter: char,
     test: impl FnOnce() + Send + 'static,
@@ -44,7 +47,7 @@ pub(crate) fn trial(
 }
 
 /// Explains a cell.
-pub(crate) fn note(cell: (&'static str, &'static str, &'static str), why: &'static str) {
+pub(crate) fn note(cell: Cell, why: &'static str) {
     NOTES.lock().unwrap().push((cell, why));
 }
 
@@ -77,8 +80,11 @@ pub(crate) fn text(tables: &[Table]) -> String {
         text.push('\n');
     }
     for (number, (_, why)) in notes.iter().enumerate() {
-        let _ = writeln!(text, "({}) {why}.", number + 1);
+        let _ = writeln!(text, "({}) {why}.\n", number + 1);
     }
+    let versions = fs::read_to_string(installed("versions")).unwrap();
+    let versions: Vec<&str> = versions.lines().collect();
+    let _ = writeln!(text, "With {}.", versions.join(", "));
     text
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use crate::peer::{installed, node, postfix, python};
+use crate::peer::{self, installed, node, python};
 use crate::process::{listening, run, serve};
 use crate::receiver::{Runtime, server};
 use crate::room::{SIZE, configure, open, port, room};
@@ -29,104 +29,54 @@ pub(crate) struct Peer {
     pub(crate) store: Store,
 }
 
+type Entry = (&'static str, &'static str, fn() -> &'static Peer);
+
 /// Each by name, with the rows of the matrix that it has beside those that all have; it is started when it is first asked for.
-pub(crate) const ALL: [(&str, &[&str], fn() -> &'static Peer); 9] = [
+pub(crate) const ALL: [Entry; 9] = [
     (
         "Postfix",
-        &[
-            "STARTTLS",
-            "implicit TLS",
-            "AUTH PLAIN",
-            "AUTH LOGIN",
-            "AUTH CRAM-MD5",
-            "AUTH SCRAM-SHA-1",
-            "AUTH SCRAM-SHA-256",
-            "overlapped",
-            "CHUNKING",
-            "CHUNKING in flight",
-            "SMTPUTF8",
-            "DSN",
-            "451",
-            "421",
-            "552",
-        ],
-        || &POSTFIX,
+        "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH SCRAM-SHA-1, AUTH SCRAM-SHA-256, overlapped, \
+         CHUNKING, CHUNKING in flight, SMTPUTF8, DSN, 451, 421, 552",
+        postfix,
     ),
     (
         "Exim",
-        &[
-            "STARTTLS",
-            "implicit TLS",
-            "AUTH PLAIN",
-            "AUTH LOGIN",
-            "AUTH CRAM-MD5",
-            "overlapped",
-            "CHUNKING",
-            "CHUNKING in flight",
-            "SMTPUTF8",
-            "DSN",
-            "PRDR",
-            "PIPECONNECT",
-            "451",
-            "421",
-            "552",
-        ],
-        || &EXIM,
+        "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, overlapped, CHUNKING, CHUNKING in flight, SMTPUTF8, DSN, \
+         PRDR, PIPECONNECT, 451, 421, 552",
+        exim,
     ),
-    (
-        "Dovecot LMTP",
-        &["STARTTLS", "implicit TLS", "overlapped", "CHUNKING", "CHUNKING in flight", "LMTP", "451"],
-        || &DOVECOT.0,
-    ),
+    ("Dovecot LMTP", "STARTTLS, implicit TLS, overlapped, CHUNKING, CHUNKING in flight, LMTP, 451", || {
+        &DOVECOT.0
+    }),
     (
         "Dovecot submission",
-        &[
-            "STARTTLS",
-            "implicit TLS",
-            "AUTH PLAIN",
-            "AUTH LOGIN",
-            "AUTH CRAM-MD5",
-            "AUTH SCRAM-SHA-1",
-            "AUTH SCRAM-SHA-256",
-            "overlapped",
-            "CHUNKING",
-            "CHUNKING in flight",
-            "BINARYMIME",
-            "DSN",
-            "451",
-            "552",
-        ],
+        "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH SCRAM-SHA-1, AUTH SCRAM-SHA-256, overlapped, \
+         CHUNKING, CHUNKING in flight, DSN, 451, 552",
         || &DOVECOT.1,
     ),
-    (
-        "aiosmtpd",
-        &["STARTTLS", "implicit TLS", "AUTH PLAIN", "AUTH LOGIN", "SMTPUTF8", "451", "421", "552"],
-        || &AIOSMTPD,
-    ),
+    ("aiosmtpd", "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, SMTPUTF8, 451, 421, 552", || &AIOSMTPD),
     (
         "smtp-server",
-        &[
-            "STARTTLS",
-            "implicit TLS",
-            "AUTH PLAIN",
-            "AUTH LOGIN",
-            "AUTH CRAM-MD5",
-            "AUTH XOAUTH2",
-            "overlapped",
-            "SMTPUTF8",
-            "DSN",
-            "451",
-            "421",
-            "552",
-        ],
+        "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH XOAUTH2, overlapped, SMTPUTF8, DSN, 451, 421, 552",
         || &SMTP_SERVER.0,
     ),
-    ("smtp-server LMTP", &["STARTTLS", "overlapped", "SMTPUTF8", "DSN", "LMTP", "451", "421", "552"], || {
-        &SMTP_SERVER.1
-    }),
-    ("chasquid", &["STARTTLS", "implicit TLS", "AUTH PLAIN", "overlapped", "SMTPUTF8", "552"], || &CHASQUID),
-    ("smtp-sink", &["overlapped", "DSN"], || &SINK),
+    (
+        "smtp-server LMTP",
+        "STARTTLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH XOAUTH2, overlapped, SMTPUTF8, DSN, LMTP, 451, 421, 552",
+        || &SMTP_SERVER.1,
+    ),
+    ("chasquid", "STARTTLS, implicit TLS, AUTH PLAIN, overlapped, SMTPUTF8, 552", || &CHASQUID),
+    ("smtp-sink", "overlapped, DSN", || &SINK),
 ];
+
+pub(crate) fn quirk(name: &str, row: &str) -> bool {
+    QUIRKS.iter().any(|(one, its, _)| (*one, *its) == (name, row))
+}
+
+/// Whether a server has a row.
+pub(crate) fn has(rows: &str, row: &str) -> bool {
+    rows.split(", ").any(|one| one == row)
+}
 
 /// Cells that are another way than they should: server, row, and why. Their tests show that they still are.
 pub(crate) const QUIRKS: [(&str, &str, &str); 2] = [
@@ -134,7 +84,7 @@ pub(crate) const QUIRKS: [(&str, &str, &str); 2] = [
         "Dovecot submission",
         "overlapped",
         "Dovecot 2.3.19's submission process ends itself (`assertion failed: pending_rcpt_cmds == 0`) where RCPT of the next message \
-     is there when it answers the end of one. Not by `send_all`, either",
+         is there when it answers the end of one. Not by `send_all`, either",
     ),
     (
         "chasquid",
@@ -179,10 +129,10 @@ static POSTFIX: LazyLock<Peer> = LazyLock::new(|| {
     done(&mut user);
     own("postfix", &users);
     // It makes the queue's folders, as whom they belong to.
-    let mut start = postfix("sbin/postfix");
+    let mut start = peer::postfix("sbin/postfix");
     let path = format!("{}/usr/sbin:{}", root.display(), std::env::var("PATH").unwrap());
     done(start.arg("-c").arg(folder.join("etc")).arg("check").env("PATH", path));
-    let mut master = postfix("lib/postfix/sbin/master");
+    let mut master = peer::postfix("lib/postfix/sbin/master");
     serve(master.arg("-c").arg(folder.join("etc")).arg("-d").env("MAIL_CONFIG", folder.join("etc")));
     listening(plain);
     Peer {
@@ -376,7 +326,7 @@ static CHASQUID: LazyLock<Peer> = LazyLock::new(|| {
 static SINK: LazyLock<Peer> = LazyLock::new(|| {
     let folder = room().folder("smtp-sink");
     let plain = port();
-    let mut command = postfix("sbin/smtp-sink");
+    let mut command = peer::postfix("sbin/smtp-sink");
     command.args(["-u", "root", "-d", "message.", &format!("127.0.0.1:{plain}"), "100"]).current_dir(&folder);
     serve(&mut command);
     listening(plain);
@@ -390,6 +340,14 @@ static SINK: LazyLock<Peer> = LazyLock::new(|| {
         store: Store::Files(Files { folder, lf: true, each: false, tail: b"\r\n" }),
     }
 });
+
+pub(crate) fn postfix() -> &'static Peer {
+    &POSTFIX
+}
+
+pub(crate) fn exim() -> &'static Peer {
+    &EXIM
+}
 
 /// What to say in a relay's configuration so that it relays to our servers: the transport, the recipients' domain, our host and port.
 fn relays(tell: impl Fn(&str, &str, &str, u16) -> String) -> String {

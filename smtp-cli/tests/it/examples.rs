@@ -6,26 +6,17 @@
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{SMTP, place};
+use crate::docs::shell;
+use crate::support::place;
 
 /// Where the README's servers listen.
 const PLACE: &str = "127.0.0.1:2525";
 
 const LONG: Duration = Duration::from_secs(60);
-
-/// A shell in this folder, to which `smtp` is the tool under test.
-fn shell(command: &str, folder: &Path) -> Command {
-    let bin = Path::new(SMTP).parent().expect("a folder").display().to_string();
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut shell = Command::new("sh");
-    shell.args(["-c", command]).current_dir(folder).env("PATH", format!("{bin}:{path}"));
-    shell.env_remove("SMTP_PASSWORD").stdin(Stdio::null());
-    shell
-}
 
 /// A server in the background, killed with this value.
 struct Background {

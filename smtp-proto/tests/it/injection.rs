@@ -361,7 +361,7 @@ const WRITERS: [(&str, &str); 12] = [
         "client",
         "auth_cancel chunk command data ehlo ehlo_ahead helo mail noop quit rcpt rset starttls xclient",
     ),
-    ("server", "poll step timed_out"),
+    ("server", "close poll step timed_out"),
     ("session", "begin poll poll poll poll"),
     // Messages: `smuggling`, `bodies` and `flows`.
     ("client", "body finish"),

@@ -3,9 +3,10 @@
 use std::io;
 
 use smtp_tokio::proto::dot::Surveyor;
+use smtp_tokio::proto::session::Content;
 
 use super::window::Window;
-use super::{Content, Found, Item};
+use super::{Found, Item};
 use crate::mbox::{FROM, Lines};
 
 /// A message whose end was not found yet.
