@@ -15,6 +15,7 @@ use smtp_proto::session::{Call, Open, Options, Report, Transfer, Want};
 use smtp_proto::stage::Stage;
 
 use crate::pump::Pump;
+use crate::trace::{self, Trace};
 use crate::{Error, ErrorKind, Io};
 
 mod behalf;
@@ -50,6 +51,7 @@ pub struct Connection<I> {
     out_of_step: bool,
     /// Why a write failed: what the server says after that may be its last words, and the connection is over.
     broken: Option<std::io::ErrorKind>,
+    trace: Trace,
 }
 
 /// A message that failed with its connection: what is known of it, and why.
@@ -91,6 +93,8 @@ impl<I: Io> Connection<I> {
             #[cfg(feature = "rustls")]
             Security::Implicit(tls, name) => Link::tls(handshake::tls(tls, name)?),
         };
+        let trace = Trace::client(io.peer());
+        let span = trace.span();
         let mut this = Self {
             pump: Pump { io, link },
             client: Client::new(config),
@@ -99,9 +103,10 @@ impl<I: Io> Connection<I> {
             said: Vec::new(),
             out_of_step: false,
             broken: None,
+            trace,
         };
         let mut open = Open::new(options, nonce);
-        let opened = this.drive_open(&mut open, security).await;
+        let opened = trace::within(span, this.drive_open(&mut open, security)).await;
         if let Err(error) = opened {
             let error = error.with_last_words(&this.said);
             if !matches!(error.kind(), ErrorKind::Session(_)) {
@@ -307,6 +312,7 @@ impl<I: Io> Connection<I> {
         let input = self.pump.link.input();
         let n = input.len() - rest;
         if n > 0 {
+            Trace::told(&input[..n]);
             self.said.clear();
             let from = last_reply(&input[..n]);
             self.said.extend_from_slice(&input[from..n]);
@@ -322,7 +328,12 @@ impl<I: Io> Connection<I> {
     pub async fn command(&mut self, command: Command<'_>) -> Result<Reply<'static>, Error> {
         self.enter()?;
         let mut call = Call::new(command);
-        let called = self.drive(|client, now, input, output| call.poll(client, now, input, output)).await;
+        let span = self.trace.span();
+        let called = trace::within(
+            span,
+            self.drive(|client, now, input, output| call.poll(client, now, input, output)),
+        )
+        .await;
         if let Err(error) = called {
             return Err(self.failed(error));
         }

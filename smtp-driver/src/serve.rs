@@ -14,6 +14,7 @@ use smtp_proto::status::{Code, Enhanced};
 use crate::handler::{Peer, Said};
 use crate::pump::attend;
 use crate::server::{Connection, GRACE, Security};
+use crate::trace;
 use crate::trust::{claimed, known};
 use crate::{Error, Handler, Io, Listener, Shutdown, Trust, accept_loop};
 use login::{Login, conclude, unbind};
@@ -169,7 +170,11 @@ impl<I: Io> Connection<I> {
                 }
             }
             connected = true;
-            let answered = self.answer(taken, handler, &mut message, &mut login, exporter.as_ref()).await;
+            let span = self.trace.span();
+            // In one expression: a future that is moved out of a variable has room in the task twice.
+            let answered =
+                trace::within(span, self.answer(taken, handler, &mut message, &mut login, exporter.as_ref()))
+                    .await;
             if let Err(error) = answered {
                 handler.reset();
                 return Err(Error::new(error, Stage::Idle));
@@ -390,7 +395,7 @@ impl<I: Io> Connection<I> {
 
 /// Gives a handler's reply, or says 451 in its place if it doesn't answer what was asked.
 fn give(server: &mut smtp_proto::server::Server, reply: &Reply<'_>, output: &mut bytes::BytesMut) {
-    if server.reply(reply, output).is_err() {
+    if crate::server::answer(server, reply, output).is_err() {
         crate::server::unanswered(server, output);
     }
 }

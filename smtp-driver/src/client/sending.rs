@@ -6,6 +6,7 @@ use smtp_proto::stage::Stage;
 
 use super::{Connection, SendError};
 use crate::message::Untouched;
+use crate::trace::{self, Span};
 use crate::{Error, Io, Message};
 
 impl<I: Io> Connection<I> {
@@ -30,14 +31,14 @@ impl<I: Io> Connection<I> {
         message: &mut impl Message,
     ) -> Result<Report, SendError> {
         let mut delivery = Delivery::new(envelope, &message.content(), self.transfer, &self.client);
+        let span = self.trace.message(envelope);
         let sent = match self.enter() {
             Err(error) => Err(error),
-            Ok(()) => match self.transfer(&mut delivery, message).await {
-                Ok(()) => self.settle(&mut delivery).await,
-                Err(error) => Err(error),
-            },
+            Ok(()) => trace::within(span.clone(), self.carry(&mut delivery, message)).await,
         };
-        let report = self.leave_step(sent, delivery)?;
+        let report =
+            self.leave_step(sent, delivery).inspect_err(|failed| span.outcomes(envelope, &failed.report))?;
+        span.outcomes(envelope, &report);
         self.out_of_step = false;
         Ok(report)
     }
@@ -53,7 +54,7 @@ impl<I: Io> Connection<I> {
         messages: impl IntoIterator<Item = (&'m Envelope<'m>, M)>,
         mut reported: impl FnMut(Report),
     ) -> Result<(), Error> {
-        let mut ahead: Option<Delivery<'m>> = None;
+        let mut ahead: Option<Begun<'m>> = None;
         let (mut begun, mut result) = (false, Ok(()));
         for (envelope, mut message) in messages {
             if begun && self.client.is_closed() {
@@ -63,27 +64,30 @@ impl<I: Io> Connection<I> {
             if !std::mem::replace(&mut begun, true) {
                 self.enter()?;
             }
-            let mut delivery = Delivery::new(envelope, &message.content(), self.transfer, &self.client);
+            let delivery = Delivery::new(envelope, &message.content(), self.transfer, &self.client);
+            let mut this = Begun { delivery, envelope, span: self.trace.message(envelope) };
             if let Some(mut ahead) = ahead.take() {
                 // A connection that is closed by now says so when it is polled.
-                let _ = delivery.begin(&mut self.client, self.pump.link.output());
-                let settled = self.settle(&mut ahead).await;
+                let _ = this.delivery.begin(&mut self.client, self.pump.link.output());
+                let settled = trace::within(ahead.span.clone(), self.settle(&mut ahead.delivery)).await;
                 if let Err(error) = self.report_to(settled, ahead, &mut reported) {
                     // Its envelope was on its way, too.
-                    delivery.lost(error.stage());
-                    reported(delivery.into_report());
+                    this.delivery.lost(error.stage());
+                    reported(this.delivery.into_report());
                     return Err(error);
                 }
             }
-            let sent = self.transfer(&mut delivery, &mut Untouched::new(&mut message)).await;
+            let mut message = Untouched::new(&mut message);
+            let sent =
+                trace::within(this.span.clone(), self.transfer(&mut this.delivery, &mut message)).await;
             if sent.is_err() {
-                self.report_to(sent, delivery, &mut reported)?;
+                self.report_to(sent, this, &mut reported)?;
             } else {
-                ahead = Some(delivery);
+                ahead = Some(this);
             }
         }
         if let Some(mut last) = ahead {
-            let settled = self.settle(&mut last).await;
+            let settled = trace::within(last.span.clone(), self.settle(&mut last.delivery)).await;
             self.report_to(settled, last, &mut reported)?;
         }
         // Without a message nothing was touched, be it in step or not.
@@ -94,19 +98,16 @@ impl<I: Io> Connection<I> {
     fn report_to(
         &mut self,
         result: Result<(), Error>,
-        delivery: Delivery<'_>,
+        begun: Begun<'_>,
         reported: &mut impl FnMut(Report),
     ) -> Result<(), Error> {
-        match self.leave_step(result, delivery) {
-            Ok(report) => {
-                reported(report);
-                Ok(())
-            }
-            Err(SendError { report, error }) => {
-                reported(report);
-                Err(error)
-            }
-        }
+        let (report, result) = match self.leave_step(result, begun.delivery) {
+            Ok(report) => (report, Ok(())),
+            Err(SendError { report, error }) => (report, Err(error)),
+        };
+        begun.span.outcomes(begun.envelope, &report);
+        reported(report);
+        result
     }
 
     fn leave_step(
@@ -123,6 +124,11 @@ impl<I: Io> Connection<I> {
                 Err(SendError { report: delivery.into_report(), error })
             }
         }
+    }
+
+    async fn carry(&mut self, delivery: &mut Delivery<'_>, message: &mut impl Message) -> Result<(), Error> {
+        self.transfer(delivery, message).await?;
+        self.settle(delivery).await
     }
 
     /// Envelope and message, up to where only the last replies are missing. Those octets that fit are left in the
@@ -187,6 +193,13 @@ impl<I: Io> Connection<I> {
         }
         Ok(())
     }
+}
+
+/// A message of many, while its replies are missing.
+struct Begun<'m> {
+    delivery: Delivery<'m>,
+    envelope: &'m Envelope<'m>,
+    span: Span,
 }
 
 /// Pieces longer than this are lent to the transport rather than copied.
