@@ -19,6 +19,7 @@ mod sender;
 mod servers;
 mod store;
 mod targets;
+mod transcripts;
 
 use std::env;
 
@@ -30,6 +31,7 @@ fn main() {
     arguments.test_threads = arguments.test_threads.or(Some(8));
     let mut trials: Vec<Trial> = Vec::new();
     let tables = [servers::trials(&mut trials), clients::trials(&mut trials)];
+    transcripts::trials(&mut trials);
     let conclusion = libtest_mimic::run(&arguments, trials);
     process::end();
     if conclusion.num_passed + conclusion.num_failed > 0 {
