@@ -17,7 +17,7 @@ use crate::process::PATIENCE;
 use crate::sender;
 
 /// The package that each server comes from.
-const PACKAGES: [(&str, &str); 9] = [
+const PACKAGES: [(&str, &str); 10] = [
     ("Postfix", "postfix"),
     ("Exim", "exim4-daemon-light"),
     ("Dovecot LMTP", "dovecot-core"),
@@ -26,6 +26,7 @@ const PACKAGES: [(&str, &str); 9] = [
     ("smtp-server", "smtp-server"),
     ("smtp-server LMTP", "smtp-server"),
     ("chasquid", "chasquid"),
+    ("Haraka", "Haraka"),
     ("smtp-sink", "postfix"),
 ];
 
