@@ -26,3 +26,6 @@ exports.hook_queue = function (next, connection) {
     stream.once('close', () => fs.rename(`${file}.part`, `${file}.eml`, () => next(OK)));
     connection.transaction.message_stream.pipe(stream);
 };
+
+// Of who has logged in, a message is for elsewhere.
+exports.hook_queue_outbound = exports.hook_queue;
