@@ -2,36 +2,14 @@
 
 use std::hint::black_box;
 
-use benches::{base64, dots, text};
+use benches::{base64, dots, receive, stuffed, text};
 use bytes::BytesMut;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use peer_smtp_proto::request::receiver::DataReceiver;
-use smtp_proto::dot::{LineEnds, Scan, Scanner, Stuffer};
+use smtp_proto::dot::{LineEnds, Stuffer};
 
 fn messages() -> [(&'static str, Vec<u8>); 3] {
     [("text 64 KiB", text(64 << 10)), ("base64 10 MiB", base64(10 << 20)), ("dots 64 KiB", dots(64 << 10))]
-}
-
-fn stuffed(message: &[u8]) -> BytesMut {
-    let (mut wire, mut stuffer) = (BytesMut::new(), Stuffer::new(LineEnds::Reject));
-    stuffer.append(message, &mut wire).unwrap();
-    stuffer.finish(&mut wire).unwrap();
-    wire
-}
-
-/// Every piece of a message that comes in chunks, until its end.
-fn receive(wire: &[u8], chunk: usize, mut lend: impl FnMut(smtp_proto::dot::Body<'_>)) {
-    let (mut scanner, mut from, mut end) = (Scanner::new(LineEnds::Reject), 0, 0);
-    loop {
-        match scanner.scan(&wire[from..end]) {
-            Scan::Piece(piece) => {
-                lend(piece.body(&wire[from..end]));
-                from += piece.len;
-            }
-            Scan::More => end = (end + chunk).min(wire.len()),
-            Scan::End { .. } => return,
-        }
-    }
 }
 
 fn body_in(c: &mut Criterion) {

@@ -22,6 +22,20 @@ pub enum Step<E> {
     Closed,
 }
 
+impl<E> Step<E> {
+    /// The same step, with what is made of its reply.
+    pub fn map<F>(self, make: impl FnOnce(E) -> F) -> Step<F> {
+        match self {
+            Self::Event(event) => Step::Event(make(event)),
+            Self::Unsolicited(event) => Step::Unsolicited(make(event)),
+            Self::Idle => Step::Idle,
+            Self::NeedInput(until) => Step::NeedInput(until),
+            Self::StartTls => Step::StartTls,
+            Self::Closed => Step::Closed,
+        }
+    }
+}
+
 /// A reply and what it answers.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

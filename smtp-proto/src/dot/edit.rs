@@ -7,6 +7,7 @@ use bytes::BufMut;
 
 use super::Flaws;
 use super::scan::{self, CR, CRLF, LF, STEP};
+use crate::wide::wide;
 
 /// What the edits are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +33,13 @@ pub(super) enum Dots {
 const FEW: u32 = 2;
 
 /// A stretch of at most [`STEP`] octets, and where in it an edit may be.
+#[derive(Clone, Copy, Debug, Default)]
 struct Window {
     at: usize,
     len: usize,
     mask: u32,
-    /// Whether it has no CR and no LF alone.
-    whole: bool,
+    /// Every edit is that of a dot behind a CRLF.
+    dots: bool,
 }
 
 /// Passes over the clean stretches of a chunk.
@@ -57,12 +59,23 @@ impl<'c> Windows<'c> {
         Self { bytes, first, at: 0, dense: false, flaws: Flaws::NONE }
     }
 
+    /// The next window, for who goes on from it in another call.
+    #[inline(never)]
+    fn seek(&mut self) -> Option<Window> {
+        wide(
+            #[inline(always)]
+            || self.next(),
+        )
+    }
+
+    #[inline(always)]
     fn next(&mut self) -> Option<Window> {
         if self.at > 0 && !self.dense {
             self.at = scan::clean_until(self.bytes, self.at);
         }
         let at = self.at;
-        let len = STEP.min(self.bytes.len() - at);
+        // What stands ahead of the first octets is not in the chunk.
+        let len = if at == 0 { 2 } else { STEP }.min(self.bytes.len() - at);
         if len == 0 {
             return None;
         }
@@ -70,8 +83,9 @@ impl<'c> Windows<'c> {
         self.flaws |= marks.flaws;
         self.at += len;
         self.dense = marks.mask.count_ones() > FEW;
+        let behind = scan::behind(self.bytes, at, self.first);
         let whole = marks.flaws.intersection(Flaws::BARE_CR.union(Flaws::BARE_LF)).is_empty();
-        Some(Window { at, len, mask: marks.mask, whole })
+        Some(Window { at, len, mask: marks.mask, dots: whole && (behind as u8 != LF || behind == CRLF) })
     }
 
     /// What completes a CR at the end of the chunk, once all was looked at.
@@ -108,25 +122,29 @@ fn edit(bytes: &[u8], at: usize, first: u32, rules: Rules) -> (&'static [u8], bo
 
 /// Appends `bytes`, edited; gives the flaws that are in them.
 pub(super) fn append(bytes: &[u8], first: u32, rules: Rules, output: &mut impl BufMut) -> Flaws {
+    wide(
+        #[inline(always)]
+        || append_by_windows(bytes, first, rules, output),
+    )
+}
+
+#[inline(always)]
+fn append_by_windows(bytes: &[u8], first: u32, rules: Rules, output: &mut impl BufMut) -> Flaws {
     let mut windows = Windows::new(bytes, first);
+    let mut room = Room { octets: [0; Room::LEN], len: 0 };
     let mut from = 0;
-    while let Some(Window { at, len, mut mask, whole }) = windows.next() {
+    while let Some(window) = windows.next() {
+        let Window { at, len, mut mask, .. } = window;
         if mask.count_ones() > FEW {
             output.put_slice(&bytes[from..at]);
-            // Where no line end is incomplete, mending comes to nothing. The first octet may stand behind one that is.
-            let behind = scan::behind(bytes, at, first);
-            let whole = whole && (behind as u8 != LF || behind == CRLF);
-            match (rules.mend && !whole, rules.dots) {
-                (false, Dots::Unstuff) => rewrite::<false, UNSTUFF>(bytes, at, len, first, output),
-                (false, Dots::Stuff) => rewrite::<false, STUFF>(bytes, at, len, first, output),
-                (true, Dots::Unstuff) => rewrite::<true, UNSTUFF>(bytes, at, len, first, output),
-                (true, Dots::Stuff) => rewrite::<true, STUFF>(bytes, at, len, first, output),
-                (true, Dots::Keep) => rewrite::<true, KEEP>(bytes, at, len, first, output),
-                (false, Dots::Keep) => output.put_slice(&bytes[at..at + len]),
-            }
+            room.edit(bytes, first, rules, window);
             from = at + len;
+            if !windows.dense || !room.has_room() || from == bytes.len() {
+                room.empty(output);
+            }
             continue;
         }
+        room.empty(output);
         while mask != 0 {
             let at = at + mask.trailing_zeros() as usize;
             mask &= mask - 1;
@@ -143,64 +161,95 @@ pub(super) fn append(bytes: &[u8], first: u32, rules: Rules, output: &mut impl B
     windows.flaws
 }
 
-/// [`Dots`], as a constant may be one.
-const KEEP: u8 = 0;
-const STUFF: u8 = 1;
-const UNSTUFF: u8 = 2;
-
-/// [`edit`] for every octet of a window, without branches: what is put in or left out is told by vectors first.
-fn rewrite<const MEND: bool, const DOTS: u8>(
-    bytes: &[u8],
-    at: usize,
+/// What windows full of edits come to, on its way to the output.
+struct Room {
+    octets: [u8; Self::LEN],
     len: usize,
-    first: u32,
-    output: &mut impl BufMut,
-) {
-    // At most three octets for one; the mask stands for a bounds check.
-    const ROOM: usize = 4 * STEP;
-    let mut padded = [0; STEP + 2];
-    let octets = if at >= 2 && len == STEP {
-        &bytes[at - 2..at + STEP]
-    } else {
-        padded[..2].copy_from_slice(&(scan::behind(bytes, at, first) as u16).to_be_bytes());
-        padded[2..2 + len].copy_from_slice(&bytes[at..at + len]);
-        &padded
-    };
-    let window = |from: usize| &octets[from..from + STEP];
-    let (mut ends, mut fixes, mut dots) = ([0u8; STEP], [0u8; STEP], [0u8; STEP]);
-    for (at, ((&before, &last), &octet)) in window(0).iter().zip(window(1)).zip(window(2)).enumerate() {
-        ends[at] = if last == CR { LF } else { CR };
-        fixes[at] = u8::from((last == CR) ^ (octet == LF));
-        let line =
-            if MEND && DOTS == STUFF { (last == CR) | (last == LF) } else { (before == CR) & (last == LF) };
-        dots[at] = u8::from((DOTS != KEEP) & (octet == b'.') & line);
-    }
-    let mut buffer = [0; ROOM];
-    let mut end = 0;
-    for (at, &octet) in window(2)[..len].iter().enumerate() {
-        if MEND {
-            buffer[end % ROOM] = ends[at];
-            end += usize::from(fixes[at]);
-        }
-        let dot = usize::from(dots[at]);
-        if DOTS == STUFF {
-            buffer[end % ROOM] = b'.';
-            buffer[(end + dot) % ROOM] = octet;
-            end += 1 + dot;
-        } else {
-            buffer[end % ROOM] = octet;
-            end += 1 - dot;
-        }
-    }
-    output.put_slice(&buffer[..end]);
 }
 
-/// The flaws of `bytes` that [`append`] would give.
-pub(super) fn flaws(bytes: &[u8], first: u32) -> Flaws {
-    let mut windows = Windows::new(bytes, first);
-    while windows.next().is_some() {}
-    windows.close(Rules { mend: false, dots: Dots::Stuff });
-    windows.flaws
+impl Room {
+    const LEN: usize = 1024;
+    /// What a window comes to at most: two octets put in ahead of each, and a stretch that is copied whole behind it.
+    const WINDOW: usize = 4 * STEP;
+
+    const fn has_room(&self) -> bool {
+        self.len + Self::WINDOW <= Self::LEN
+    }
+
+    fn empty(&mut self, output: &mut impl BufMut) {
+        if self.len > 0 {
+            output.put_slice(&self.octets[..self.len]);
+            self.len = 0;
+        }
+    }
+
+    /// Each stretch between two edits is copied with as many octets behind it as a window has: one move of a fixed
+    /// length, of which the next edit overwrites what is too much.
+    #[inline(always)]
+    fn edit(&mut self, bytes: &[u8], first: u32, rules: Rules, window: Window) {
+        let Window { at, len, mut mask, dots } = window;
+        let mut padded = [0; 2 * STEP];
+        let octets = match bytes.get(at..at + 2 * STEP) {
+            Some(octets) => octets.first_chunk().unwrap_or(&padded),
+            None => {
+                padded[..len].copy_from_slice(&bytes[at..at + len]);
+                &padded
+            }
+        };
+        let mut from = 0;
+        // All alike, as in a message of nothing but dots: nothing has to be decided for each.
+        if dots && rules.dots != Dots::Keep {
+            let stuff = rules.dots == Dots::Stuff;
+            while mask != 0 {
+                let next = mask.trailing_zeros() as usize;
+                mask &= mask - 1;
+                // The dot is copied with what is ahead of it, and again with what follows it.
+                self.copy(octets, from, next + usize::from(stuff));
+                from = next + usize::from(!stuff);
+            }
+        }
+        while mask != 0 {
+            let next = mask.trailing_zeros() as usize;
+            mask &= mask - 1;
+            let (put, leave) = edit(bytes, at + next, first, rules);
+            if leave || !put.is_empty() {
+                self.copy(octets, from, next);
+                for &octet in put {
+                    self.octets[self.len] = octet;
+                    self.len += 1;
+                }
+                from = next + usize::from(leave);
+            }
+        }
+        self.copy(octets, from, len);
+    }
+
+    #[inline(always)]
+    fn copy(&mut self, octets: &[u8; 2 * STEP], from: usize, to: usize) {
+        let source = octets.get(from..from + STEP);
+        if let (Some(source), Some(room)) = (source, self.octets.get_mut(self.len..self.len + STEP)) {
+            room.copy_from_slice(source);
+        }
+        self.len += to - from;
+    }
+}
+
+/// The flaws of `bytes` that [`append`] would give, and up to where there is no edit in them.
+pub(super) fn survey(bytes: &[u8], first: u32) -> (Flaws, usize) {
+    wide(
+        #[inline(always)]
+        || {
+            let mut windows = Windows::new(bytes, first);
+            let mut clean = None;
+            while let Some(window) = windows.next() {
+                if window.mask != 0 && clean.is_none() {
+                    clean = Some(window.at);
+                }
+            }
+            windows.close(Rules { mend: false, dots: Dots::Stuff });
+            (windows.flaws, clean.unwrap_or(bytes.len()))
+        },
+    )
 }
 
 /// The same edits, lent in slices.
@@ -210,31 +259,35 @@ pub(super) struct Lent<'c> {
     rules: Rules,
     /// Lent up to here.
     from: usize,
-    /// Where edits may be, counted from `at`.
-    mask: u32,
-    at: usize,
+    window: Window,
     /// What is lent next, ahead of `from`.
     queued: &'static [u8],
 }
 
 impl<'c> Lent<'c> {
-    pub(super) const fn new(ahead: &'static [u8], bytes: &'c [u8], first: u32, rules: Rules) -> Self {
-        Self { windows: Windows::new(bytes, first), rules, from: 0, mask: 0, at: 0, queued: ahead }
+    /// Up to `clean` there is known to be no edit.
+    pub(super) fn new(ahead: &'static [u8], bytes: &'c [u8], first: u32, rules: Rules, clean: usize) -> Self {
+        let windows = Windows { at: clean, ..Windows::new(bytes, first) };
+        Self { windows, rules, from: 0, window: Window::default(), queued: ahead }
     }
 
     /// The octet at which the next edit is, what is put in ahead of it, and whether it is left out.
+    #[inline]
     fn seek(&mut self) -> Option<(usize, &'static [u8], bool)> {
         loop {
-            while self.mask != 0 {
-                let at = self.at + self.mask.trailing_zeros() as usize;
-                self.mask &= self.mask - 1;
-                let (put, leave) = edit(self.windows.bytes, at, self.windows.first, self.rules);
+            while self.window.mask != 0 {
+                let at = self.window.at + self.window.mask.trailing_zeros() as usize;
+                self.window.mask &= self.window.mask - 1;
+                let (put, leave): (&[u8], _) = match self.rules.dots {
+                    Dots::Stuff if self.window.dots => (b".", false),
+                    Dots::Unstuff if self.window.dots => (b"", true),
+                    _ => edit(self.windows.bytes, at, self.windows.first, self.rules),
+                };
                 if leave || !put.is_empty() {
                     return Some((at, put, leave));
                 }
             }
-            let window = self.windows.next()?;
-            (self.at, self.mask) = (window.at, window.mask);
+            self.window = self.windows.seek()?;
         }
     }
 }
@@ -242,6 +295,7 @@ impl<'c> Lent<'c> {
 impl<'c> Iterator for Lent<'c> {
     type Item = &'c [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<&'c [u8]> {
         loop {
             if !self.queued.is_empty() {
@@ -252,6 +306,12 @@ impl<'c> Iterator for Lent<'c> {
                 return None;
             }
             let run = match self.seek() {
+                // The dot that is put in is lent from the message, and once more with what follows it.
+                Some((at, b".", _)) => {
+                    let run = &bytes[self.from..=at];
+                    self.from = at;
+                    run
+                }
                 Some((at, put, leave)) => {
                     let run = &bytes[self.from..at];
                     (self.from, self.queued) = (at + usize::from(leave), put);

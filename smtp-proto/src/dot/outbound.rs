@@ -81,15 +81,17 @@ impl Stuffer {
             return Segments { lent: Form::Raw(None), refused: self.refused };
         }
         let start = self.start(chunk);
+        let mut clean = 0;
         if self.ends != LineEnds::Keep {
-            let flaws = start.flaws | edit::flaws(start.chunk, start.first);
-            self.refused = flaws.intersection(self.refuses());
+            let (flaws, until) = edit::survey(start.chunk, start.first);
+            self.refused = (start.flaws | flaws).intersection(self.refuses());
+            clean = until;
         }
         self.advance(chunk);
         let (ahead, chunk) =
             if self.refused.is_empty() { (start.ahead, start.chunk) } else { (&[][..], &[][..]) };
         let lent = if self.stuff {
-            Form::Stuffed(Lent::new(ahead, chunk, start.first, self.rules()))
+            Form::Stuffed(Lent::new(ahead, chunk, start.first, self.rules(), clean.min(chunk.len())))
         } else {
             Form::Mended(Mended { queued: ahead, rest: chunk, mend: self.ends == LineEnds::Normalise })
         };

@@ -66,6 +66,12 @@ impl Enhanced {
         registry::text(self.subject(), self.detail())
     }
 
+    /// What its subject is (RFC 3463, 3); `None` for one that isn't registered.
+    #[must_use]
+    pub const fn about(self) -> Option<&'static str> {
+        registry::subject(self.subject())
+    }
+
     /// Whether it may stand in a reply with this code: the class is the first digit (RFC 2034, 4).
     #[must_use]
     pub const fn fits(self, code: Code) -> bool {
@@ -196,6 +202,16 @@ mod tests {
         assert_eq!(Enhanced::prefix(b"5.7.1  x"), Some((Enhanced::fixed(5, 7, 1), &b" x"[..])));
         assert_eq!(Enhanced::new(3, 0, 0), None);
         assert_eq!(Enhanced::new(5, 1000, 0), None);
+    }
+
+    #[test]
+    fn every_registered_code_has_a_registered_subject() {
+        for (subject, detail) in (0..=999).flat_map(|subject| (0..=99).map(move |detail| (subject, detail))) {
+            let status = Enhanced::fixed(5, subject, detail);
+            assert!(status.text().is_none() || status.about().is_some(), "{status}");
+        }
+        assert_eq!(Enhanced::fixed(4, 7, 999).about(), Some("security or policy"));
+        assert_eq!(Enhanced::fixed(4, 8, 0).about(), None);
     }
 
     #[test]
