@@ -1,0 +1,196 @@
+//! Messages over a connection that is open.
+
+use smtp_proto::error::NotNow;
+use smtp_proto::session::{Delivery, Envelope, Report, Want};
+use smtp_proto::stage::Stage;
+
+use super::{Connection, SendError};
+use crate::message::Untouched;
+use crate::{Error, Io, Message};
+
+impl<I: Io> Connection<I> {
+    /// Sends one message and waits for what becomes of it.
+    ///
+    /// That some or all recipients were refused is no error: the report says so.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the connection failed. Its report still has an outcome for every recipient.
+    pub async fn send(
+        &mut self,
+        envelope: &Envelope<'_>,
+        mut message: impl Message,
+    ) -> Result<Report, SendError> {
+        self.send_from(envelope, &mut Untouched::new(&mut message)).await
+    }
+
+    pub(crate) async fn send_from(
+        &mut self,
+        envelope: &Envelope<'_>,
+        message: &mut impl Message,
+    ) -> Result<Report, SendError> {
+        let mut delivery = Delivery::new(envelope, &message.content(), self.transfer, &self.client);
+        let sent = match self.enter() {
+            Err(error) => Err(error),
+            Ok(()) => match self.transfer(&mut delivery, message).await {
+                Ok(()) => self.settle(&mut delivery).await,
+                Err(error) => Err(error),
+            },
+        };
+        let report = self.leave_step(sent, delivery)?;
+        self.out_of_step = false;
+        Ok(report)
+    }
+
+    /// Sends messages one behind the other, each envelope in the same write as the end of the message ahead, so that a
+    /// message costs one round trip where the server offers PIPELINING. `reported` is called for each in its order.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send): the messages that were begun are reported, the others were not touched.
+    pub async fn send_all<'m, M: Message>(
+        &mut self,
+        messages: impl IntoIterator<Item = (&'m Envelope<'m>, M)>,
+        mut reported: impl FnMut(Report),
+    ) -> Result<(), Error> {
+        let mut ahead: Option<Delivery<'m>> = None;
+        let (mut begun, mut result) = (false, Ok(()));
+        for (envelope, mut message) in messages {
+            if begun && self.client.is_closed() {
+                result = Err(Error::from(NotNow::Closed).with_last_words(&self.said));
+                break;
+            }
+            if !std::mem::replace(&mut begun, true) {
+                self.enter()?;
+            }
+            let mut delivery = Delivery::new(envelope, &message.content(), self.transfer, &self.client);
+            if let Some(mut ahead) = ahead.take() {
+                // A connection that is closed by now says so when it is polled.
+                let _ = delivery.begin(&mut self.client, self.pump.link.output());
+                let settled = self.settle(&mut ahead).await;
+                if let Err(error) = self.report_to(settled, ahead, &mut reported) {
+                    // Its envelope was on its way, too.
+                    delivery.lost(error.stage());
+                    reported(delivery.into_report());
+                    return Err(error);
+                }
+            }
+            let sent = self.transfer(&mut delivery, &mut Untouched::new(&mut message)).await;
+            if sent.is_err() {
+                self.report_to(sent, delivery, &mut reported)?;
+            } else {
+                ahead = Some(delivery);
+            }
+        }
+        if let Some(mut last) = ahead {
+            let settled = self.settle(&mut last).await;
+            self.report_to(settled, last, &mut reported)?;
+        }
+        // Without a message nothing was touched, be it in step or not.
+        self.out_of_step &= !begun;
+        result
+    }
+
+    fn report_to(
+        &mut self,
+        result: Result<(), Error>,
+        delivery: Delivery<'_>,
+        reported: &mut impl FnMut(Report),
+    ) -> Result<(), Error> {
+        match self.leave_step(result, delivery) {
+            Ok(report) => {
+                reported(report);
+                Ok(())
+            }
+            Err(SendError { report, error }) => {
+                reported(report);
+                Err(error)
+            }
+        }
+    }
+
+    fn leave_step(
+        &mut self,
+        result: Result<(), Error>,
+        mut delivery: Delivery<'_>,
+    ) -> Result<Report, SendError> {
+        match result {
+            Ok(()) => Ok(delivery.into_report()),
+            Err(error) => {
+                self.client.abandon();
+                delivery.lost(error.stage());
+                let error = error.with_last_words(&self.said);
+                Err(SendError { report: delivery.into_report(), error })
+            }
+        }
+    }
+
+    /// Envelope and message, up to where only the last replies are missing. Those octets that fit are left in the
+    /// output for the next write.
+    async fn transfer(
+        &mut self,
+        delivery: &mut Delivery<'_>,
+        message: &mut impl Message,
+    ) -> Result<(), Error> {
+        while !delivery.is_ended() {
+            let want =
+                self.drive(|client, now, input, output| delivery.poll(client, now, input, output)).await?;
+            match want {
+                Want::Body => {}
+                Want::Again => {
+                    delivery.again(message.rewind());
+                    continue;
+                }
+                _ => break,
+            }
+            if let Some(broken) = self.broken {
+                // Nothing that settles the message was said.
+                return Err(Error::new(std::io::Error::from(broken), Stage::Body));
+            }
+            match message.next().await {
+                Ok(piece) => self.give(delivery, piece.octets, piece.last).await?,
+                Err(error) => {
+                    delivery.abandon(&mut self.client);
+                    return Err(Error::new(error, Stage::Body));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the last replies.
+    async fn settle(&mut self, delivery: &mut Delivery<'_>) -> Result<(), Error> {
+        self.drive(|client, now, input, output| delivery.poll(client, now, input, output)).await.map(drop)
+    }
+
+    /// One piece of a message: long ones are lent to the transport, what is short, or ends the message, is appended.
+    async fn give(&mut self, delivery: &mut Delivery<'_>, octets: &[u8], last: bool) -> Result<(), Error> {
+        // What is lent passes no record.
+        let lend = octets.len() > LEND && self.pump.io.record().is_none();
+        let cut = if lend { octets.len() - TAIL } else { 0 };
+        let (lent, tail) = octets.split_at(cut);
+        if !lent.is_empty() {
+            let block = self.client.config().timeouts.block;
+            let segments = delivery.segments(lent, &mut self.client, self.pump.link.output())?;
+            let written = self.pump.write(segments, block).await;
+            self.after_write(written).await?;
+            if self.broken.is_some() {
+                return Ok(());
+            }
+        }
+        delivery.body(tail, last, &mut self.client, self.pump.link.output())?;
+        let waiting = self.pump.link.output().len();
+        if waiting >= LEND {
+            let until = self.block_deadline(waiting);
+            let written = self.pump.flush(until).await;
+            self.after_write(written).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Pieces longer than this are lent to the transport rather than copied.
+const LEND: usize = 64 * 1024;
+
+/// What is kept back of a lent piece, to leave in one write with the end of the message and whatever follows.
+const TAIL: usize = 8 * 1024;
