@@ -86,6 +86,11 @@ interop-matrix:
     interop/install.sh {{ quote(peers) }}
     SMTP_INTEROP_MATRIX=1 SMTP_INTEROP={{ quote(peers) }} cargo test -p smtp-cli --test interop -- --ignored
 
+# What the servers say, word for word, into smtp-proto/tests/transcripts
+interop-transcripts:
+    interop/install.sh {{ quote(peers) }}
+    SMTP_INTEROP_TRANSCRIPTS=1 SMTP_INTEROP={{ quote(peers) }} cargo test -p smtp-cli --test interop -- --ignored transcript
+
 # Every fuzz target for 20 seconds
 fuzz-smoke: (fuzz-each "20")
 
