@@ -88,13 +88,15 @@ async fn serve<L: smtp_driver::Listener>(
     shutdown: &Shutdown,
     shared: &Arc<Shared>,
 ) -> io::Result<()> {
+    service.config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let run = |io| {
-        let (config, security) = (Arc::clone(&service.config), service.security.clone());
+        let (config, security, grace) =
+            (Arc::clone(&service.config), service.security.clone(), service.grace);
         let (shutdown, scissors) = (shutdown.clone(), Scissors::default());
         let mut receiver = Receiver::new(Arc::clone(shared), scissors.clone());
         async move {
             let ended = match Connection::new(Cuttable::new(io, scissors), config, security, shutdown) {
-                Ok(mut connection) => connection.serve(&mut receiver).await,
+                Ok(connection) => connection.with_grace(grace).serve(&mut receiver).await,
                 Err(error) => Err(error),
             };
             receiver.ended(ended);

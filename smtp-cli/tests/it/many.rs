@@ -1,7 +1,7 @@
 //! `smtp send` of more than one message, and what is asked for them.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -110,16 +110,10 @@ fn an_mbox_comes_back_as_it_went() {
 
 #[test]
 fn what_is_asked_for_a_message_reaches_the_server() {
-    let offer = ["--tls-self-signed", "--json", "--offer", "MT-PRIORITY", "--offer", "REQUIRETLS"];
-    let mut command = Command::new(SMTP);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--name", "mx.example.net"]).args(offer);
-    let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().expect("a pipe")));
-    let mut next =
-        || -> Value { serde_json::from_str(&lines.next().expect("a line").expect("text")).expect("JSON") };
-    let (ca, listening) = (next(), next());
-    assert_eq!((&ca["event"], &listening["mode"]), (&"ca".into(), &"plain".into()));
-    let url = format!("smtp://{}", listening["address"].as_str().expect("an address"));
+    let offer = ["--offer", "MT-PRIORITY", "--offer", "REQUIRETLS"];
+    let server = Server::start(&[&["--tls-self-signed", "--json"], &offer[..]].concat());
+    let ca = server.ca.as_ref().and_then(|ca| ca.to_str()).expect("a CA");
+    let url = format!("smtp://127.0.0.1:{}", server.plain[0]);
     let asked = [
         "--dsn",
         "success,delay",
@@ -131,17 +125,16 @@ fn what_is_asked_for_a_message_reaches_the_server() {
         "-2",
         "--requiretls",
     ];
-    let all = [&["--ca", ca["file"].as_str().expect("a file"), "--trace"], &asked[..], &["-"]].concat();
+    let all = [&["--ca", ca, "--trace"], &asked[..], &["-"]].concat();
     let output = run(args(&url, &all), "Subject: x\n\nx\n");
     assert_eq!(code(&output), Some(0), "{}", err(&output));
-    let told = next();
+    let told: Value = serde_json::from_str(&server.line()).expect("JSON");
     assert_eq!(told["params"], "RET=HDRS ENVID=a+2Bb REQUIRETLS MT-PRIORITY=-2 SIZE=17");
     assert!(err(&output).contains("RCPT TO:<ben@example.net> NOTIFY=SUCCESS,DELAY"), "{}", err(&output));
-    // Where it is not offered, nothing is sent without it.
+    // Where it is not offered, nothing is sent without it, and another host may do (RFC 8689, 4.2.1).
     let output = run(args(&url, &["--starttls", "off", "--requiretls", "-"]), "Subject: x\n\nx\n");
-    assert_eq!(code(&output), Some(69));
-    assert!(out(&output).contains("does not offer REQUIRETLS"), "{}", out(&output));
-    child.kill().and_then(|()| child.wait()).expect("it ends");
+    assert_eq!(code(&output), Some(75));
+    assert!(out(&output).contains("unsent     the server does not offer REQUIRETLS"), "{}", out(&output));
 }
 
 #[test]
@@ -226,6 +219,29 @@ fn what_is_refused_for_now_is_tried_again_and_nothing_else() {
     let summary = &rows.last().expect("a summary")["summary"];
     assert_eq!((&summary["retries"], &summary["delivered"]), (&3.into(), &2.into()));
     assert_eq!(code(&output), Some(69));
+}
+
+#[test]
+#[cfg(unix)]
+fn who_is_told_to_end_deals_with_the_message_in_hand_and_says_how_far_it_came() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("x.mbox").to_str().expect("UTF-8").to_owned();
+    fs::write(&file, "From x\nSubject: 1\n\nx\n\n".repeat(200)).expect("room");
+    let server = Server::start(&["--delay", "message=0.3", "--json"]);
+    let url = format!("smtp://127.0.0.1:{}", server.plain[0]);
+    let mut command = Command::new(SMTP);
+    command.args(args(&url, &["--starttls", "off", "--json", &file])).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let mut rows = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+    assert!(rows.next().expect("a row").contains("delivered"));
+    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(signal.expect("kill").success());
+    let rows: Vec<_> = rows.collect();
+    let summary = &json(rows.last().expect("a summary"))[0]["summary"];
+    let sent = summary["messages"].as_u64().expect("a number");
+    assert!((1..100).contains(&sent), "{summary}");
+    assert_eq!((&summary["delivered"], rows.len() as u64), (&sent.into(), sent));
+    assert_eq!(child.wait().expect("it ends").code(), Some(75));
 }
 
 #[test]
