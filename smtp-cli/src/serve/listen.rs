@@ -45,9 +45,12 @@ impl Bound {
 
     #[cfg(unix)]
     async fn unix(path: &str) -> io::Result<Self> {
-        // A server that was killed leaves its socket behind: nobody listens there.
-        let stale = tokio::net::UnixStream::connect(path).await;
-        if stale.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        use std::os::unix::fs::FileTypeExt as _;
+
+        // A server that was killed leaves its socket behind: nobody listens there. What is no socket refuses, too.
+        let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+        let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+        if is_socket && tokio::net::UnixStream::connect(path).await.is_err_and(refused) {
             std::fs::remove_file(path)?;
         }
         Ok(Self { socket: Socket::Unix(UnixListener::bind(path)?.into()), address: path.into() })

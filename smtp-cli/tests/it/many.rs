@@ -192,12 +192,16 @@ fn a_trace_sees_through_tls() {
 
 #[test]
 fn what_is_refused_for_now_is_tried_again_and_nothing_else() {
-    // Each of these answers on one connection: Ben's second try, and nobody else's, finds him served.
-    let mut bens = 0;
+    // Ben is served at the second try; Fay, who was one too many, at once, in a transaction of her own.
+    let (mut bens, mut fays) = (0, 0);
     let port = scripted(move |line| match line {
         "RCPT TO:<ben@example.net>" => {
             bens += 1;
             if bens == 1 { "450 4.2.0 later\r\n" } else { "250 2.1.5 ok\r\n" }
+        }
+        "RCPT TO:<fay@example.com>" => {
+            fays += 1;
+            if fays == 1 { "452 4.5.3 too many\r\n" } else { "250 2.1.5 ok\r\n" }
         }
         "RCPT TO:<cat@example.com>" => "550 5.1.1 no\r\n",
         "RCPT TO:<dan@example.com>" => "451 4.3.0 never\r\n",
@@ -210,14 +214,15 @@ fn what_is_refused_for_now_is_tried_again_and_nothing_else() {
         _ => "",
     });
     let url = format!("smtp://127.0.0.1:{port}");
-    let to = ["--to", "cat@example.com", "--to", "dan@example.com", "--to", "eve@example.com"];
+    let to = ["cat", "dan", "eve", "fay"].map(|name| format!("{name}@example.com"));
+    let to: Vec<_> = to.iter().flat_map(|to| ["--to", to]).collect();
     let retry = ["--json", "--retry", "3", "--retry-wait", "0.01", "-"];
     let output = run(args(&url, &[&to[..], &retry].concat()), "Subject: x\n\nx\n");
     let rows = json(&out(&output));
     let outcomes: Vec<_> = rows.iter().filter_map(|row| row["outcome"].as_str()).collect();
-    assert_eq!(outcomes, ["delivered", "refused", "deferred", "delivered"], "{}", err(&output));
+    assert_eq!(outcomes, ["delivered", "refused", "deferred", "delivered", "delivered"], "{}", err(&output));
     let summary = &rows.last().expect("a summary")["summary"];
-    assert_eq!((&summary["retries"], &summary["delivered"]), (&3.into(), &2.into()));
+    assert_eq!((&summary["retries"], &summary["delivered"]), (&4.into(), &3.into()));
     assert_eq!(code(&output), Some(69));
 }
 
