@@ -7,4 +7,5 @@ mod accept;
 mod connect;
 mod destination;
 mod exhaustion;
+mod record;
 mod shutdown;
