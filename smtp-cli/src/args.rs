@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{explain, probe, send, serve};
+use crate::{bench, explain, probe, send, serve};
 
 /// SMTP and LMTP on the command line.
 ///
@@ -29,6 +29,8 @@ pub enum Command {
     Explain(explain::Args),
     /// Look at a server: which ports speak what, and what is wrong with them.
     Probe(probe::Args),
+    /// Load a server, or be one that counts: how fast is it?
+    Bench(bench::Args),
     /// Show what is there, on this machine.
     Tour,
     /// Print the completions for a shell.

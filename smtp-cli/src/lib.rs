@@ -4,6 +4,7 @@
 //! A library so that tests and the tour can run its parts; what it is made of is `smtp-tokio`.
 
 pub mod args;
+pub mod bench;
 pub mod exit;
 pub mod explain;
 mod generate;
@@ -38,6 +39,7 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
         Some(Command::Manual { folder }) => generate::manual(&folder),
         Some(Command::Serve(args)) => on_tokio(serve::run(*args)),
         Some(Command::Send(args)) => on_tokio(send::run(*args)),
+        Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Probe(args)) => on_tokio(probe::run(args)),
     };

@@ -196,6 +196,7 @@ macro_rules! conformance {
             a_421_at_any_stage_ends_the_connection
             a_server_that_never_answers_times_out_at_that_stage
             a_server_that_hangs_up_within_a_message_did_not_take_it
+            a_connection_that_breaks_at_any_stage_is_told
             a_server_that_hangs_up_behind_a_message_leaves_it_unknown
             a_server_that_does_not_listen_is_unreachable
             a_send_that_is_dropped_leaves_the_connection_unusable
