@@ -117,7 +117,7 @@ impl Results {
         let Delivered { item, report, error, tries } = delivered;
         let mut rows = Vec::new();
         let state = &mut *self.state();
-        let named = self.named || item.name.contains('#');
+        let named = self.named || item.quoted;
         if named {
             state.width = state.width.max(item.name.len());
         }

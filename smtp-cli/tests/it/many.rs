@@ -52,6 +52,18 @@ fn files_directories_mboxes_and_standard_input_are_sent_and_named() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_pipe_is_read_to_its_end() {
+    let server = Server::start(&["--json"]);
+    let url = format!("smtp://127.0.0.1:{}", server.plain[0]);
+    // Standard input by its name, which is a pipe here.
+    let output = run(args(&url, &["--starttls", "off", "/dev/stdin"]), "Subject: x\n\nthrough a pipe\n");
+    assert_eq!(code(&output), Some(0), "{}", err(&output));
+    let told: Value = serde_json::from_str(&server.line()).expect("JSON");
+    assert_eq!(told["size"], 30);
+}
+
+#[test]
 fn a_file_that_is_not_there_is_told_before_anything_is_sent() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("one.eml").to_str().expect("UTF-8").to_owned();
