@@ -40,6 +40,24 @@ fn examples_are_taken_as_they_stand() {
     assert!(seen > 10, "{seen} examples");
 }
 
+#[test]
+fn completions_and_the_manual_know_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = run(["completions", shell], "");
+        assert_eq!(code(&output), Some(0));
+        let text = out(&output);
+        assert!(text.contains("retry-wait") && text.contains("greylist"), "{text}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("man").to_str().expect("UTF-8").to_owned();
+    assert_eq!(code(&run(["manual", &path], "")), Some(0));
+    for command in Args::command().get_subcommands() {
+        let page = format!("{path}/smtp-{}.1", command.get_name());
+        let page = std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{page}: {error}"));
+        assert!(page.contains(".SH NAME"), "{page}");
+    }
+}
+
 /// As a shell parts them, single quotes and all.
 pub(crate) fn words(line: &str) -> Vec<String> {
     let mut words = vec![];
