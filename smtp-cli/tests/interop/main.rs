@@ -11,6 +11,7 @@ mod mail;
 mod matrix;
 mod peer;
 mod peers;
+mod probe;
 mod process;
 mod receiver;
 mod room;
@@ -26,6 +27,7 @@ fn main() {
     arguments.test_threads = arguments.test_threads.or(Some(8));
     let mut trials: Vec<Trial> = Vec::new();
     matrix::trials(&mut trials);
+    probe::trials(&mut trials);
     let conclusion = libtest_mimic::run(&arguments, trials);
     process::end();
     if conclusion.num_passed + conclusion.num_failed > 0 {

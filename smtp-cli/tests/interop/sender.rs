@@ -212,7 +212,7 @@ impl<'e> Errand<'e> {
         for sending in &self.mails {
             let file = room().folder("send").join(sending.mail.mark.trim_start_matches("X-Interop: "));
             fs::write(&file, &sending.mail.octets).unwrap();
-            let mut command = Command::new(env!("CARGO_BIN_EXE_smtp"));
+            let mut command = ours();
             command.args(["send", "--server", &url, "--from", SENDER]);
             for to in &sending.envelope.to {
                 command.args(["--to", to.path.as_str()]);
