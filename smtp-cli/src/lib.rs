@@ -1,4 +1,5 @@
-//! The tool `smtp`: [`serve`] takes messages and stores or refuses them, [`send`] sends some, [`tour`] shows around.
+//! The tool `smtp`: [`serve`] takes messages and stores or refuses them, [`send`] sends some, [`probe`] looks at
+//! servers, [`explain`] says what they mean, [`tour`] shows around.
 //!
 //! A library so that tests and the tour can run its parts; what it is made of is `smtp-tokio`.
 
@@ -6,6 +7,7 @@ pub mod args;
 pub mod bench;
 pub mod exit;
 pub mod explain;
+mod mbox;
 pub mod probe;
 pub mod send;
 pub mod serve;

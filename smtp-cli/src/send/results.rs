@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use serde::Serialize;
 use smtp_tokio::proto::session::{NotSent, Outcome, Verdict};
 use smtp_tokio::proto::stage::Stage;
@@ -15,6 +15,7 @@ use super::deliver::Delivered;
 use super::progress::Progress;
 use super::server::Server;
 use crate::exit::{self, complain};
+use crate::style;
 
 /// Takes the results, prints them and adds them up.
 #[derive(Debug)]
@@ -235,11 +236,11 @@ impl Fate {
     }
 
     const fn style(self) -> Style {
-        Style::new().fg_color(Some(anstyle::Color::Ansi(match self {
-            Self::Delivered => AnsiColor::Green,
-            Self::Refused => AnsiColor::Red,
-            Self::Deferred | Self::Unsent | Self::Unknown => AnsiColor::Yellow,
-        })))
+        match self {
+            Self::Delivered => style::GOOD,
+            Self::Refused => style::BAD,
+            Self::Deferred | Self::Unsent | Self::Unknown => style::WARN,
+        }
     }
 }
 
@@ -287,7 +288,7 @@ fn describe(outcome: &Outcome<'_>) -> String {
 
 /// Whether anybody reads them changes nothing.
 fn say(lines: &[String]) {
-    let mut out = anstream::stdout().lock();
+    let mut out = style::stdout();
     for line in lines {
         let _ = writeln!(out, "{line}");
     }

@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure of anything that a test needs is its failure")]
 
+mod clients;
 mod mail;
 mod matrix;
 mod peer;
@@ -18,6 +19,9 @@ mod room;
 mod sender;
 mod servers;
 mod store;
+mod targets;
+
+use std::env;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -26,12 +30,16 @@ fn main() {
     // What most tests do is wait.
     arguments.test_threads = arguments.test_threads.or(Some(8));
     let mut trials: Vec<Trial> = Vec::new();
-    matrix::trials(&mut trials);
+    let tables = [servers::trials(&mut trials), clients::trials(&mut trials)];
     probe::trials(&mut trials);
     let conclusion = libtest_mimic::run(&arguments, trials);
     process::end();
     if conclusion.num_passed + conclusion.num_failed > 0 {
-        matrix::print();
+        let text = matrix::text(&tables);
+        println!("{text}");
+        if env::var_os("SMTP_INTEROP_MATRIX").is_some() && !conclusion.has_failed() {
+            matrix::keep(&text);
+        }
         room::room().leave(conclusion.has_failed());
     }
     conclusion.exit();

@@ -37,12 +37,31 @@ fn examples_are_taken_as_they_stand() {
     for command in ["serve", "send", "explain", "probe", "bench", "bench load", "bench sink"] {
         let help = out(&run(command.split(' ').chain(["--help"]), "")).replace("\\\n", " ");
         for line in help.lines().map(str::trim).filter(|line| line.starts_with("smtp ")) {
-            let words = line.split_whitespace().map(|word| if word == "''" { "" } else { word });
-            Args::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+            Args::try_parse_from(words(line)).unwrap_or_else(|error| panic!("{line}: {error}"));
             seen += 1;
         }
     }
     assert!(seen > 10, "{seen} examples");
+}
+
+/// As a shell parts them, single quotes and all.
+pub(crate) fn words(line: &str) -> Vec<String> {
+    let mut words = vec![];
+    let mut word: Option<String> = None;
+    for (n, part) in line.split('\'').enumerate() {
+        if n % 2 == 1 {
+            word.get_or_insert_default().push_str(part);
+            continue;
+        }
+        for c in part.chars() {
+            match c {
+                ' ' => words.extend(word.take()),
+                c => word.get_or_insert_default().push(c),
+            }
+        }
+    }
+    words.extend(word);
+    words
 }
 
 #[test]

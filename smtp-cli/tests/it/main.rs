@@ -3,10 +3,14 @@
 mod bench;
 mod crash;
 mod docs;
+mod examples;
 mod help;
 #[cfg(target_os = "linux")]
 mod hostile;
+mod kill;
+mod many;
 mod pools;
+mod rules;
 mod send;
 mod serve;
 mod support;

@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use futures_lite::future::block_on;
 use smtp_driver::proto::address::Domain;
 use smtp_driver::proto::client;
+use smtp_driver::proto::reply::Reply;
 use smtp_driver::proto::server::{Config, Invalid};
 use smtp_driver::proto::stage::Stage;
 use smtp_driver::server::{Connection, Security};
@@ -39,7 +40,11 @@ impl Listener for Unused {
 }
 
 struct Nobody;
-impl Handler for Nobody {}
+impl Handler for Nobody {
+    async fn message(&mut self) -> Reply<'static> {
+        unreachable!("nobody is served")
+    }
+}
 
 /// RFC 2033: whichever way LMTP and port 25 come together, nothing is connected.
 #[test]

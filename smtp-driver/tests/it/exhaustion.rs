@@ -24,11 +24,12 @@ use smtp_driver::io::{READ, make_room, room};
 use smtp_driver::proto::client::Config as ClientConfig;
 use smtp_driver::proto::error::Violation;
 use smtp_driver::proto::extension::Extension;
+use smtp_driver::proto::reply::Reply;
 use smtp_driver::proto::server::Config;
 use smtp_driver::proto::session::{Envelope, Options, StartTls};
 use smtp_driver::proto::stage::Stage;
 use smtp_driver::server::{Connection, Security};
-use smtp_driver::{Error, ErrorKind, Handler, Io, Shutdown};
+use smtp_driver::{Error, ErrorKind, Handler, Io, OK, Shutdown};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -159,7 +160,11 @@ fn minutes(time: Duration) -> String {
 /// Takes everything and keeps nothing.
 struct Sink;
 
-impl Handler for Sink {}
+impl Handler for Sink {
+    async fn message(&mut self) -> Reply<'static> {
+        OK
+    }
+}
 
 /// These clients do not wait for the greeting.
 fn config() -> Config {

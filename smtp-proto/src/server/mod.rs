@@ -29,6 +29,7 @@ mod receive;
 mod reply;
 mod state;
 mod terms;
+pub mod usual;
 
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -442,7 +443,9 @@ impl Server {
     /// Ends the session with a 421 at once, whatever is in hand: a client that is not done when a shutdown has had its time.
     /// What was received of a message is to be dropped.
     pub fn close(&mut self, output: &mut BytesMut) {
-        self.close_with(&say::SHUTTING_DOWN, output);
+        if !matches!(self.phase, Phase::Closed) {
+            self.close_with(&say::SHUTTING_DOWN, output);
+        }
     }
 
     /// The client closed its side.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use smtp_tokio::proto::dot::Surveyor;
 use smtp_tokio::proto::session::Content;
 
+use crate::mbox::FROM;
 pub(super) use text::Text;
 use window::Window;
 
@@ -134,8 +135,8 @@ impl Sources {
 /// space).
 fn read(name: &str, file: &Arc<File>, give: &mut impl FnMut(Found) -> bool) -> io::Result<bool> {
     let window = Window::whole(file)?;
-    let mut start = [0; mbox::FROM.len()];
-    if window.clone().read_exact(&mut start).is_ok() && start == *mbox::FROM {
+    let mut start = [0; FROM.len()];
+    if window.clone().read_exact(&mut start).is_ok() && start == *FROM {
         return mbox::scan(name, &window, give);
     }
     let (mut reader, mut surveyor, mut block) = (window.clone(), Surveyor::new(), vec![0; BLOCK]);
