@@ -52,6 +52,8 @@ pub(super) fn run(args: &Load) -> Result<ExitCode, Failure> {
             .map_err(|error| Failure::new(exit::OS_ERROR, format!("no runtime to run on: {error}")))?;
         tally.add(counted);
     }
+    // Whatever became of the others, they were not taken.
+    tally.failed = plan.given() - tally.delivered;
     let took = seen.last().unwrap_or_else(|| plan.started().elapsed());
     report::print(args, &plan, &tally, took);
     let all = tally.failed == 0 && tally.errors.is_empty();
@@ -69,7 +71,7 @@ fn work(connections: u32, plan: &Arc<Plan>, seen: &Arc<Seen>) -> std::io::Result
     }
     // Whoever hangs after the time is over is given up.
     let bound = plan.time.map(|time| time + plan.timeout);
-    runtime.block_on(async {
+    let given_up = runtime.block_on(async {
         match bound {
             Some(bound) => tokio::time::timeout(bound, local).await.is_err(),
             None => {
@@ -78,6 +80,9 @@ fn work(connections: u32, plan: &Arc<Plan>, seen: &Arc<Seen>) -> std::io::Result
             }
         }
     });
+    if given_up {
+        tally.borrow_mut().error("no answer in time".into());
+    }
     drop(runtime);
     Ok(Rc::try_unwrap(tally).map_or_else(|shared| shared.replace(Tally::new()), RefCell::into_inner))
 }
@@ -102,7 +107,6 @@ impl Worker {
                 Err(error) => {
                     // The message that it was for is lost with it.
                     if self.plan.next().is_some() {
-                        self.tally.borrow_mut().failed += 1;
                         self.seen.message(false, self.plan.started());
                     }
                     self.tally.borrow_mut().broke(&error);
@@ -148,11 +152,7 @@ impl Worker {
                 self.report(&report, octets, since);
             }
         };
-        let sent = connection.send_all(messages, reported).await;
-        // A connection that ended may have left one that was not begun.
-        let left = begun.into_inner().len() as u64;
-        self.tally.borrow_mut().failed += left;
-        sent
+        connection.send_all(messages, reported).await
     }
 
     /// Each message when it is due, and when the one ahead is answered.

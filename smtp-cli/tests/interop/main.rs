@@ -13,6 +13,7 @@ mod mail;
 mod matrix;
 mod peer;
 mod peers;
+mod probe;
 mod process;
 mod receiver;
 mod room;
@@ -35,6 +36,7 @@ fn main() {
     let tables = [servers::trials(&mut trials), clients::trials(&mut trials)];
     transcripts::trials(&mut trials);
     wire::trials(&mut trials);
+    probe::trials(&mut trials);
     let conclusion = libtest_mimic::run(&arguments, trials);
     process::end();
     if let Some(text) = matrix::text(&tables) {

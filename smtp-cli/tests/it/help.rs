@@ -7,13 +7,17 @@ use crate::support::{code, err, out, run};
 
 #[test]
 fn help_shows_every_flag_at_work() {
-    for (command, flags) in [("serve", 10), ("send", 6), ("explain", 1), ("probe", 3)] {
-        let output = run([command, "--help"], "");
+    for (command, flags) in
+        [("serve", 10), ("send", 6), ("explain", 1), ("probe", 3), ("bench load", 14), ("bench sink", 5)]
+    {
+        let output = run(command.split(' ').chain(["--help"]), "");
         assert_eq!(code(&output), Some(0));
         let help = out(&output);
         let (options, examples) = help.split_once("Examples:").expect("examples");
         let mut args = Args::command();
-        let command = args.find_subcommand_mut(command).expect("the command");
+        let mut path = command.split(' ');
+        let command =
+            path.try_fold(&mut args, |args, name| args.find_subcommand_mut(name)).expect("the command");
         let longs: Vec<_> = command.get_arguments().filter_map(|arg| arg.get_long()).collect();
         assert!(longs.len() > flags, "{longs:?}");
         for long in longs {
@@ -30,8 +34,8 @@ fn examples_are_taken_as_they_stand() {
     use clap::Parser as _;
 
     let mut seen = 0;
-    for command in ["serve", "send", "explain", "probe"] {
-        let help = out(&run([command, "--help"], "")).replace("\\\n", " ");
+    for command in ["serve", "send", "explain", "probe", "bench", "bench load", "bench sink"] {
+        let help = out(&run(command.split(' ').chain(["--help"]), "")).replace("\\\n", " ");
         for line in help.lines().map(str::trim).filter(|line| line.starts_with("smtp ")) {
             Args::try_parse_from(words(line)).unwrap_or_else(|error| panic!("{line}: {error}"));
             seen += 1;
