@@ -47,6 +47,8 @@ adapters:
 # All tests that need nothing but cargo
 test:
     cargo test --workspace
+    # Not in the same build, as it makes connections larger than SECURITY.md says.
+    cargo test -p smtp-driver --features tracing --test it traced
 
 # The examples: each prints what its head says
 examples:

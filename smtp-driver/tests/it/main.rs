@@ -9,3 +9,5 @@ mod destination;
 mod exhaustion;
 mod record;
 mod shutdown;
+#[cfg(all(feature = "tracing", feature = "scram"))]
+mod traced;
