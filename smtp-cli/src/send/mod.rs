@@ -85,6 +85,7 @@ async fn send(shift: &Arc<Shift>, sources: Sources, jobs: usize) -> bool {
         // The messages in hand are dealt with; a second signal ends the tool.
         if tokio::signal::ctrl_c().await.is_ok() {
             stop.begin();
+            exit::complain("the messages in hand are dealt with first; once more to end at once");
             let _ = tokio::signal::ctrl_c().await;
             std::process::exit(i32::from(exit::TEMP_FAIL));
         }
