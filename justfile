@@ -47,6 +47,8 @@ adapters:
 # All tests that need nothing but cargo
 test:
     cargo test --workspace
+    # Not in the same build, as it makes connections larger than SECURITY.md says.
+    cargo test -p smtp-driver --features tracing --test it traced
 
 # The examples: each prints what its head says
 examples:
@@ -83,6 +85,11 @@ interop-test:
 interop-matrix:
     interop/install.sh {{ quote(peers) }}
     SMTP_INTEROP_MATRIX=1 SMTP_INTEROP={{ quote(peers) }} cargo test -p smtp-cli --test interop -- --ignored
+
+# What the servers say, word for word, into smtp-proto/tests/transcripts
+interop-transcripts:
+    interop/install.sh {{ quote(peers) }}
+    SMTP_INTEROP_TRANSCRIPTS=1 SMTP_INTEROP={{ quote(peers) }} cargo test -p smtp-cli --test interop -- --ignored transcript
 
 # Every fuzz target for 20 seconds
 fuzz-smoke: (fuzz-each "20")

@@ -34,6 +34,7 @@ use tokio::task::JoinSet;
 pub use args::Args;
 pub use rules::Rule;
 pub use steps::{Delay, Step};
+pub(crate) use tls::Certificate;
 
 use crate::exit::{self, Failure};
 use id::Ids;
@@ -45,7 +46,7 @@ use shared::Shared;
 use signals::Signals;
 use store::Store;
 use tell::{Event, Teller};
-use tls::Certificate;
+
 use users::Users;
 
 /// Where the server listens if it isn't told.

@@ -294,7 +294,7 @@ fn fates(report: &Report) -> Vec<Fate> {
     report.outcomes().map(fate).collect()
 }
 
-static TRUSTING: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
+pub(crate) static TRUSTING: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&room().ca).unwrap()).unwrap();
     client(roots)

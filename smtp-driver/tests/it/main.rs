@@ -8,3 +8,5 @@ mod connect;
 mod destination;
 mod exhaustion;
 mod shutdown;
+#[cfg(all(feature = "tracing", feature = "scram"))]
+mod traced;
