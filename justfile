@@ -113,11 +113,11 @@ fuzz-each seconds:
     done
 
 # Lines that the tests reach: needs cargo-llvm-cov and llvm-19 (14 does not read what rustc 1.95 writes)
-coverage *args="--html":
+coverage *args="--workspace --html":
     CARGO_LLVM_COV_SETUP=no \
     LLVM_COV=${LLVM_COV:-$(ls /usr/bin/llvm-cov-* /usr/bin/llvm-cov 2>/dev/null | sort -V | tail -n 1)} \
     LLVM_PROFDATA=${LLVM_PROFDATA:-$(ls /usr/bin/llvm-profdata-* /usr/bin/llvm-profdata 2>/dev/null | sort -V | tail -n 1)} \
-    cargo llvm-cov --workspace --all-features {{ args }}
+    cargo llvm-cov --all-features {{ args }}
 
 # Changes the core in small ways and shows the changes that no test sees: needs cargo-mutants, and hours
 mutants *args:
