@@ -2,6 +2,7 @@
 
 mod crash;
 mod docs;
+mod documents;
 mod examples;
 mod help;
 #[cfg(target_os = "linux")]
