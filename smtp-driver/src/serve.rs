@@ -301,29 +301,28 @@ impl<I: Io> Connection<I> {
             Event::Auth { mechanism, initial } => {
                 let initial = initial.map(|text| text.decode());
                 let begun = match mechanism.known() {
-                    None => Login::own(mechanism.as_str()),
-                    Some(known) => match Login::known(known, exporter, server) {
-                        Ok(begun) => begun,
-                        Err(error) => {
-                            give(server, &error.reply(), out.output());
-                            return Ok(());
-                        }
-                    },
+                    None => Ok(Login::own(mechanism.as_str())),
+                    Some(known) => Login::known(known, exporter, server),
                 };
-                let work = begun.go_on(handler, Said::Begin(initial.as_deref()));
-                let (answer, begun) = attend(work, io, out, until).await?;
-                *login = conclude(answer, begun, server, out.output());
-                return Ok(());
+                match begun {
+                    Ok(begun) => {
+                        let work = login.insert(begun).go_on(handler, Said::Begin(initial.as_deref()));
+                        let answer = attend(work, io, out, until).await?;
+                        conclude(answer, login, server, out.output());
+                        return Ok(());
+                    }
+                    Err(error) => error.reply(),
+                }
             }
             Event::AuthResponse(text) => {
-                let Some(begun) = login.take() else {
+                let Some(begun) = login else {
                     accept(server, out.output());
                     return Ok(());
                 };
                 let response = text.decode();
                 let work = begun.go_on(handler, Said::Response(&response));
-                let (answer, begun) = attend(work, io, out, until).await?;
-                *login = conclude(answer, begun, server, out.output());
+                let answer = attend(work, io, out, until).await?;
+                conclude(answer, login, server, out.output());
                 return Ok(());
             }
             Event::AuthCancelled => {

@@ -52,7 +52,7 @@ pub struct Connection<I> {
     shutdown: Shutdown,
     /// What has come of a PROXY header, while one is awaited.
     header: Option<BytesMut>,
-    proxy: Option<Proxy>,
+    proxy: Option<Box<Proxy>>,
     grace: Duration,
     /// The age by which the conversation is over, once a shutdown was seen.
     leave_by: Option<Duration>,
@@ -137,8 +137,8 @@ impl<I: Io> Connection<I> {
 
     /// What a trusted PROXY header said, if there was one.
     #[must_use]
-    pub const fn proxy(&self) -> Option<&Proxy> {
-        self.proxy.as_ref()
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_deref()
     }
 
     /// The client's address: the transport's, if it has one, or what a trusted PROXY header said in its place, or XCLIENT
@@ -294,7 +294,7 @@ impl<I: Io> Connection<I> {
                     if let Proxied::For { source, .. } = proxied {
                         (self.address, self.believed) = (Some(source), Some(source));
                     }
-                    self.proxy = Some(Proxy::new(proxied, &header[..len]));
+                    self.proxy = Some(Box::new(Proxy::new(proxied, &header[..len])));
                     let incoming = self.pump.link.incoming();
                     incoming.extend_from_slice(&header[len..]);
                     self.header = None;

@@ -8,6 +8,7 @@ mod faults;
 mod handlers;
 mod messages;
 mod pool;
+mod repeats;
 mod script;
 #[cfg(feature = "rustls")]
 mod secure;
@@ -28,6 +29,7 @@ pub(crate) use faults::*;
 pub(crate) use handlers::*;
 pub(crate) use messages::*;
 pub(crate) use pool::*;
+pub(crate) use repeats::*;
 use script::Script;
 #[cfg(feature = "rustls")]
 pub(crate) use secure::*;
