@@ -141,6 +141,14 @@ public-api crate="smtp-proto":
     RUSTC_BOOTSTRAP=1 cargo rustdoc --quiet --lib -p {{ crate }} --all-features -- -Z unstable-options --output-format json
     cargo public-api --rustdoc-json target/doc/{{ replace(crate, "-", "_") }}.json
 
-# The crates as they would be published
+# What the sources of our peers name: README.md's table
+compare:
+    .ci/compare
+
+# README.md as somebody walks it who has nothing else
+walk:
+    .ci/walk
+
+# The crates as they would be published, each built from its package alone
 package:
-    cargo package --workspace --no-verify --allow-dirty --list
+    .ci/package
