@@ -47,10 +47,16 @@ adapters:
 # All tests that need nothing but cargo
 test:
     cargo test --workspace
+    # Not in the same build, as it makes connections larger than SECURITY.md says.
+    cargo test -p smtp-driver --features tracing --test it traced
 
 # The examples: each prints what its head says
 examples:
     .ci/examples
+
+# The simulated network with ten thousand seeds for each of its weathers, where `test` has a thousand
+sim seeds="10000":
+    SMTP_SIM_SEEDS={{ seeds }} cargo test --release -p smtp-proto --features rustls --test it sim:: -- --nocapture
 
 # The core without std: it builds, and none of what it is built on has its own `std` on
 no-std:
@@ -75,6 +81,16 @@ interop:
 interop-test:
     SMTP_INTEROP={{ quote(peers) }} cargo test --workspace -- --ignored
 
+# The same, and writes the matrix into interop/README.md
+interop-matrix:
+    interop/install.sh {{ quote(peers) }}
+    SMTP_INTEROP_MATRIX=1 SMTP_INTEROP={{ quote(peers) }} cargo test -p smtp-cli --test interop -- --ignored
+
+# What the servers say, word for word, into smtp-proto/tests/transcripts
+interop-transcripts:
+    interop/install.sh {{ quote(peers) }}
+    SMTP_INTEROP_TRANSCRIPTS=1 SMTP_INTEROP={{ quote(peers) }} cargo test -p smtp-cli --test interop -- --ignored transcript
+
 # Every fuzz target for 20 seconds
 fuzz-smoke: (fuzz-each "20")
 
@@ -82,16 +98,17 @@ fuzz-smoke: (fuzz-each "20")
 fuzz: (fuzz-each fuzz_time)
 
 # libFuzzer needs flags that a stable compiler keeps to itself, hence RUSTC_BOOTSTRAP. What a run finds goes to target/, so that the
-# committed corpus, which it starts from, changes only by hand. No sanitizer: there is no `unsafe` for one to watch.
+# committed corpus, which it starts from, and from what the transcripts hold, changes only by hand. No sanitizer: there is no `unsafe` for one to watch.
 [private]
 fuzz-each seconds:
     targets=$(cargo fuzz list); \
     [ -n "$targets" ]; \
+    SMTP_FUZZ_SEEDS=$PWD/target/fuzz-seeds cargo test --quiet -p smtp-proto --test it transcripts_are_replayed_as_inputs; \
     for target in $targets; do \
         echo "fuzz $target"; \
-        found=$PWD/target/fuzz/$target seeds=$PWD/fuzz/corpus/$target; \
-        mkdir -p "$found" "$seeds"; \
-        RUSTC_BOOTSTRAP=1 cargo fuzz run -s none "$target" "$found" "$seeds" -- -dict="$PWD/fuzz/smtp.dict" \
+        found=$PWD/target/fuzz/$target seeds=$PWD/fuzz/corpus/$target transcripts=$PWD/target/fuzz-seeds/$target; \
+        mkdir -p "$found" "$seeds" "$transcripts"; \
+        RUSTC_BOOTSTRAP=1 cargo fuzz run -s none "$target" "$found" "$seeds" "$transcripts" -- -dict="$PWD/fuzz/smtp.dict" \
             -max_total_time={{ seconds }} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1; \
     done
 

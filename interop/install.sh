@@ -15,7 +15,7 @@ ROOTS=(postfix exim4-daemon-light chasquid opensmtpd)
 TOOLS=(libdb5.3 libicu72 libnsl2 libsasl2-2 libsasl2-modules libsasl2-modules-db sasl2-bin libgnutls-dane0 libidn12
        libidn2-0 libpcre2-8-0 libevent-2.1-7 libpam0g
        dovecot-core dovecot-lmtpd dovecot-submissiond
-       swaks libnet-ssleay-perl libauthen-sasl-perl libdigest-hmac-perl libio-socket-ssl-perl msmtp git git-email curl
+       swaks libnet-ssleay-perl libauthen-sasl-perl libdigest-hmac-perl libio-socket-ssl-perl msmtp git git-email libmailtools-perl curl
        openssl python3 python3-venv)
 WHEELS=('aiosmtpd==1.4.6' 'aiosmtplib==5.1.3')
 MODULES=('smtp-server@3.21.6' 'nodemailer@10.6.0' 'Haraka@3.3.4')
@@ -82,5 +82,14 @@ else
     from_pypi
     from_npm
 fi
+
+# What it is, for whoever reads the matrix.
+{
+    for package in "$dest"/debs/*.deb; do dpkg-deb -W --showformat='${Package} ${Version}\n' "$package"; done
+    dpkg-query -W -f='${Package} ${Version}\n' dovecot-core swaks curl msmtp git-email
+    "$dest/venv/bin/python" -c 'import platform; print("python", platform.python_version())'
+    echo "node $(node --version)"
+    printf '%s\n' "${WHEELS[@]}" "${MODULES[@]}" | sed -E 's/==|@/ /'
+} >"$dest/versions"
 
 echo "interop peers are in $dest"

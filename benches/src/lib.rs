@@ -1,86 +1,69 @@
-//! The inputs of the benchmarks: the same octets for us and for every peer.
+//! The benchmarks: each [`Case`] is one piece of work, done by us or by a peer on the same octets, and every program of this package
+//! runs the same ones. `benches/` times them with criterion, `ratios` sets them beside each other, `counts` is for callgrind.
 
-use bytes::BytesMut;
-use smtp_proto::dot::{LineEnds, Scan, Scanner, Stuffer};
+pub mod bodies;
+pub mod inputs;
+pub mod parsing;
 
-/// MAIL with BODY alone, as most clients send it, and the RCPT behind it.
-pub const BASIC: &[&[u8]] =
-    &[b"MAIL FROM:<ann.miller@mail.example.org> BODY=8BITMIME\r\n", b"RCPT TO:<ben.smith@example.net>\r\n"];
+use std::hint::black_box;
 
-/// MAIL and RCPT with every parameter of SIZE, 8BITMIME and DSN, and a chunk.
-pub const FULL: &[&[u8]] = &[
-    b"MAIL FROM:<ann.miller@mail.example.org> SIZE=123456 BODY=8BITMIME RET=HDRS ENVID=QQ314159\r\n",
-    b"RCPT TO:<ben.smith@example.net> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;ben.smith@example.net\r\n",
-    b"BDAT 86400 LAST\r\n",
-];
-
-/// Replies of one line, as they come in a session.
-pub const REPLIES: &[&[u8]] = &[
-    b"220 mx.example.net ESMTP ready\r\n",
-    b"250 2.1.0 Ok\r\n",
-    b"250 2.1.5 Ok\r\n",
-    b"354 End data with <CR><LF>.<CR><LF>\r\n",
-    b"250 2.0.0 Ok: queued as 4WxYz12Abc\r\n",
-    b"550 5.1.1 <nobody@example.net>: Recipient address rejected: User unknown\r\n",
-    b"221 2.0.0 Bye\r\n",
-];
-
-/// An EHLO response of ten keywords.
-pub const EHLO: &[u8] = b"250-mx.example.net\r\n250-PIPELINING\r\n250-SIZE 10240000\r\n250-ETRN\r\n250-STARTTLS\r\n\
-250-AUTH PLAIN LOGIN CRAM-MD5\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-DSN\r\n250-SMTPUTF8\r\n250 CHUNKING\r\n";
-
-/// Lines of text as people write them, `len` octets of them at least.
-pub fn text(len: usize) -> Vec<u8> {
-    const LINES: &[&[u8]] = &[
-        b"The quick brown fox jumps over the lazy dog, and then\r\n",
-        b"it rests.\r\n",
-        b"\r\n",
-        b"> Whoever reads this far has read a line that is a little longer\r\n",
-    ];
-    LINES
-        .iter()
-        .cycle()
-        .scan(0, |sum, line| {
-            (*sum < len).then(|| {
-                *sum += line.len();
-                *line
-            })
-        })
-        .flatten()
-        .copied()
-        .collect()
+/// A piece of work.
+pub struct Case {
+    /// What is done: the cases of one group do the same.
+    pub group: &'static str,
+    /// Who does it.
+    pub who: &'static str,
+    /// How much it is, in `unit`s.
+    pub amount: u64,
+    /// What the amount counts.
+    pub unit: Unit,
+    work: Box<dyn FnMut()>,
 }
 
-/// Base64 in lines of 76.
-pub fn base64(len: usize) -> Vec<u8> {
-    let line = b"TWFuIGlzIGRpc3Rpbmd1aXNoZWQsIG5vdCBvbmx5IGJ5IGhpcyByZWFzb24sIGJ1dCBieSB0aGlz\r\n";
-    line.iter().copied().cycle().take(len / line.len() * line.len()).collect()
+/// What is counted of the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Octets of a body.
+    Octets,
+    /// Commands, replies, addresses, messages.
+    Items,
 }
 
-/// A message of nothing but dots, as content: each line is one dot.
-pub fn dots(len: usize) -> Vec<u8> {
-    b".\r\n".iter().copied().cycle().take(len / 3 * 3).collect()
-}
+/// Who we are.
+pub const OURS: &str = "ours";
 
-/// A message as it stands on the wire, its end included.
-pub fn stuffed(message: &[u8]) -> BytesMut {
-    let (mut wire, mut stuffer) = (BytesMut::new(), Stuffer::new(LineEnds::Reject));
-    stuffer.append(message, &mut wire).unwrap();
-    stuffer.finish(&mut wire).unwrap();
-    wire
-}
-
-/// Every piece of a message that comes in chunks, until its end.
-pub fn receive(wire: &[u8], chunk: usize, mut lend: impl FnMut(smtp_proto::dot::Body<'_>)) {
-    let (mut scanner, mut from, mut end) = (Scanner::new(LineEnds::Reject), 0, 0);
-    loop {
-        match scanner.scan(&wire[from..end]) {
-            Scan::Piece(piece) => {
-                lend(piece.body(&wire[from..end]));
-                from += piece.len;
-            }
-            Scan::More => end = (end + chunk).min(wire.len()),
-            Scan::End { .. } => return,
-        }
+impl Case {
+    fn new(
+        group: &'static str,
+        who: &'static str,
+        unit: Unit,
+        amount: usize,
+        work: impl FnMut() + 'static,
+    ) -> Self {
+        Self { group, who, amount: amount as u64, unit, work: Box::new(work) }
     }
+
+    /// For each of `items`.
+    fn items<T: 'static>(
+        group: &'static str,
+        who: &'static str,
+        items: &'static [T],
+        mut work: impl FnMut(&'static T) + 'static,
+    ) -> Self {
+        Self::new(group, who, Unit::Items, items.len(), move || {
+            for item in black_box(items) {
+                work(item);
+            }
+        })
+    }
+
+    /// Does it once.
+    pub fn run(&mut self) {
+        (self.work)();
+    }
+}
+
+/// Every case, group by group, ours first.
+pub fn all() -> Vec<Case> {
+    parsing::cases().into_iter().chain(bodies::cases()).collect()
 }

@@ -49,6 +49,11 @@ impl Handler for Deliver {
         Ok(())
     }
 
+    /// Here each recipient has an answer of its own.
+    async fn message(&mut self) -> Reply<'static> {
+        OK
+    }
+
     async fn message_for(&mut self, recipient: usize, _: &Reply<'static>) -> Reply<'static> {
         const FULL: Reply<'static> =
             Reply::fixed(Code::NO_STORAGE, Some(Enhanced::fixed(4, 2, 2)), "the mailbox is full");

@@ -1,10 +1,11 @@
 //! The command line. What each command takes stands beside it.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{explain, probe, send, serve};
+use crate::{bench, explain, probe, send, serve};
 
 /// SMTP and LMTP on the command line.
 ///
@@ -28,8 +29,20 @@ pub enum Command {
     Explain(explain::Args),
     /// Look at a server: which ports speak what, and what is wrong with them.
     Probe(probe::Args),
+    /// Load a server, or be one that counts: how fast is it?
+    Bench(bench::Args),
     /// Show what is there, on this machine.
     Tour,
+    /// Print the completions for a shell.
+    Completions {
+        /// Which.
+        shell: clap_complete::Shell,
+    },
+    /// Write the pages of the manual, one for each command, into a directory.
+    Manual {
+        /// Which: made, if need be.
+        folder: PathBuf,
+    },
 }
 
 /// A text that may hold a password: never shown, not even where it is malformed.

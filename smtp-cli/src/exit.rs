@@ -9,6 +9,8 @@ pub const USAGE: u8 = 64;
 pub const DATA: u8 = 65;
 /// The message or a certificate can't be read.
 pub const NO_INPUT: u8 = 66;
+/// The host's name has no address.
+pub const NO_HOST: u8 = 68;
 /// A recipient was refused for good.
 pub const UNAVAILABLE: u8 = 69;
 /// Something is missing in the tool itself.

@@ -19,6 +19,7 @@ use smtp_proto::stage::Stage;
 use smtp_proto::status::{Code, Enhanced};
 
 use crate::pump::{Blocked, Pump};
+use crate::trace::{self, Span, Trace};
 use crate::{Error, ErrorKind, Io, Proxy, Shutdown, Trust, unless};
 
 /// How a server's connections are secured.
@@ -52,7 +53,7 @@ pub struct Connection<I> {
     shutdown: Shutdown,
     /// What has come of a PROXY header, while one is awaited.
     header: Option<BytesMut>,
-    proxy: Option<Proxy>,
+    proxy: Option<Box<Proxy>>,
     grace: Duration,
     /// The age by which the conversation is over, once a shutdown was seen.
     leave_by: Option<Duration>,
@@ -60,6 +61,7 @@ pub struct Connection<I> {
     lent: usize,
     greeted: bool,
     ended: bool,
+    pub(crate) trace: Trace,
     /// How it ended, while the last words are on their way.
     pub(crate) ending: Option<Result<(), Error>>,
 }
@@ -81,6 +83,7 @@ pub enum Turn<'c> {
 pub struct Responder<'c> {
     server: &'c mut Server,
     output: &'c mut BytesMut,
+    span: Span,
 }
 
 impl<I: Io> Connection<I> {
@@ -112,6 +115,7 @@ impl<I: Io> Connection<I> {
             lent: 0,
             greeted: false,
             ended: false,
+            trace: Trace::server(),
             ending: None,
         })
     }
@@ -134,8 +138,8 @@ impl<I: Io> Connection<I> {
 
     /// What a trusted PROXY header said, if there was one.
     #[must_use]
-    pub const fn proxy(&self) -> Option<&Proxy> {
-        self.proxy.as_ref()
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_deref()
     }
 
     /// The client's address: the transport's, if it has one, or what a trusted PROXY header said in its place, or XCLIENT
@@ -187,7 +191,9 @@ impl<I: Io> Connection<I> {
         Ok(Some(match event {
             Event::Body(body) => Turn::Body(body),
             event if self.server.owed() == 0 => Turn::Note(event),
-            event => Turn::Command(event, Responder { server: &mut self.server, output }),
+            event => {
+                Turn::Command(event, Responder { server: &mut self.server, output, span: self.trace.span() })
+            }
         }))
     }
 
@@ -207,10 +213,16 @@ impl<I: Io> Connection<I> {
         if self.ended {
             return Ok(None);
         }
+        if !self.server.in_transaction() {
+            self.trace.settled();
+        }
         if self.ending.is_none() {
-            match self.step().await {
+            match trace::within(self.trace.span(), self.step()).await {
                 Ok(Some(taken)) => {
                     self.lent = taken.len();
+                    let (input, _) = self.pump.link.split();
+                    let (server, tls) = (&self.server, self.server.has_tls());
+                    self.trace.heard(|| server.event(taken, input), self.address, tls);
                     return Ok(Some(taken));
                 }
                 Ok(None) => self.ending = Some(Ok(())),
@@ -220,6 +232,7 @@ impl<I: Io> Connection<I> {
         // How it ended is kept until the last words have left, should this future be dropped meanwhile.
         self.end().await;
         self.ended = true;
+        self.trace.ended(self.ending.as_ref().and_then(|ending| ending.as_ref().err()));
         self.ending.take().unwrap_or(Ok(())).map(|()| None)
     }
 
@@ -282,7 +295,7 @@ impl<I: Io> Connection<I> {
                     if let Proxied::For { source, .. } = proxied {
                         (self.address, self.believed) = (Some(source), Some(source));
                     }
-                    self.proxy = Some(Proxy::new(proxied, &header[..len]));
+                    self.proxy = Some(Box::new(Proxy::new(proxied, &header[..len])));
                     let incoming = self.pump.link.incoming();
                     incoming.extend_from_slice(&header[len..]);
                     self.header = None;
@@ -419,7 +432,7 @@ impl Responder<'_> {
     ///
     /// [`NotNow::WrongCode`] if the code doesn't answer this command: the client was then told 451.
     pub fn reply(self, reply: &Reply<'_>) -> Result<(), NotNow> {
-        self.server.reply(reply, self.output)
+        self.span.scope(|| answer(self.server, reply, self.output))
     }
 
     /// Gives one reply for each that is owed. Too few are made up by 451, too many are left out.
@@ -429,7 +442,7 @@ impl Responder<'_> {
     /// As [`reply`](Self::reply).
     pub fn reply_each<'r>(self, replies: impl IntoIterator<Item = Reply<'r>>) -> Result<(), NotNow> {
         for reply in replies.into_iter().take(self.server.owed() as usize) {
-            self.server.reply(&reply, self.output)?;
+            self.span.scope(|| answer(self.server, &reply, self.output))?;
         }
         Ok(())
     }
@@ -438,7 +451,7 @@ impl Responder<'_> {
     /// AUTH, XCLIENT and verbs that are not served are refused.
     pub fn accept(self) {
         while let Some(reply) = self.server.default_reply() {
-            if self.server.reply(&reply, self.output).is_err() {
+            if self.span.scope(|| answer(self.server, &reply, self.output)).is_err() {
                 return;
             }
         }
@@ -473,8 +486,13 @@ impl Responder<'_> {
 
 impl Drop for Responder<'_> {
     fn drop(&mut self) {
-        unanswered(self.server, self.output);
+        self.span.scope(|| unanswered(self.server, self.output));
     }
+}
+
+/// Every reply but the machine's own is given here.
+pub(crate) fn answer(server: &mut Server, reply: &Reply<'_>, output: &mut BytesMut) -> Result<(), NotNow> {
+    server.reply(reply, output).inspect(|()| trace::said(reply))
 }
 
 /// Answers everything that is owed, for whoever did not.
@@ -482,7 +500,7 @@ pub(crate) fn unanswered(server: &mut Server, output: &mut BytesMut) {
     const UNANSWERED: Reply<'_> =
         Reply::fixed(Code::LOCAL_ERROR, Some(Enhanced::fixed(4, 3, 0)), "not served just now");
     // A temporary refusal answers everything.
-    while server.owed() > 0 && server.reply(&UNANSWERED, output).is_ok() {}
+    while server.owed() > 0 && answer(server, &UNANSWERED, output).is_ok() {}
 }
 
 #[cfg(feature = "rustls")]

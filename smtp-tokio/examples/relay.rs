@@ -34,6 +34,10 @@ impl Handler for Mailboxes {
             _ => OK,
         }
     }
+
+    async fn message(&mut self) -> Reply<'static> {
+        OK
+    }
 }
 
 /// What a queue does about it.

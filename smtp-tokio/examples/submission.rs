@@ -58,6 +58,10 @@ impl Handler for Submission {
         let sender = mail.from.mailbox().map(|mailbox| mailbox.local_part().into_owned());
         if sender == self.user { OK } else { NOT_YOURS }
     }
+
+    async fn message(&mut self) -> Reply<'static> {
+        OK
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -120,7 +120,8 @@ fn destination(args: &Args, server: &Server) -> Result<Destination, Failure> {
             Destination::relay(host, trust::config(args.ca.as_deref())?).with_starttls(policy)
         }
     };
-    let mut destination = destination.with_port(server.port);
+    // Its name was given, and no certificate is taken unverified.
+    let mut destination = destination.with_port(server.port).with_authentic_host();
     if server.scheme == Scheme::Lmtp {
         destination = destination.with_lmtp();
     }

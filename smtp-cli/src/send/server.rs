@@ -89,7 +89,7 @@ impl Server {
             "lmtp" => Scheme::Lmtp,
             _ => return Err(Invalid::Scheme),
         };
-        if rest.starts_with('/') {
+        if rest.starts_with(['/', '.']) {
             let (host, socket) = (String::from("localhost"), Some(PathBuf::from(rest)));
             return Ok(Self { scheme, host, port: 0, socket, user: None, password: None });
         }

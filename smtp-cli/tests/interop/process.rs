@@ -1,12 +1,16 @@
 //! Programs under test: run to their end within a time, or kept running and ended with the test.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::room::room;
 
 /// How long anything may take. On a busy machine of two cores the slowest, Python's start, takes two seconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -61,6 +65,9 @@ fn spawn(command: &mut Command) -> Spawned {
 impl Drop for Spawned {
     /// Asked first: a server has processes of its own to end.
     fn drop(&mut self) {
+        if !matches!(self.0.try_wait(), Ok(None)) {
+            return;
+        }
         let _ = Command::new("kill").arg(self.0.id().to_string()).status();
         for _ in 0..300 {
             if !matches!(self.0.try_wait(), Ok(None)) {
@@ -76,14 +83,16 @@ impl Drop for Spawned {
 /// The servers that were started.
 static SERVERS: Mutex<Vec<Spawned>> = Mutex::new(Vec::new());
 
-/// Starts a program that serves until the run ends; gives the lines that it prints, as they come. What it says on stderr joins the
-/// run's own, so that a failure shows it.
+/// Starts a program that serves until the run ends; gives the lines that it prints, as they come. What it says on stderr stays in the
+/// run's folder.
 pub(crate) fn serve(command: &mut Command) -> Lines {
     let mut spawned = spawn(command);
-    let stderr = BufReader::new(spawned.0.stderr.take().unwrap());
+    let name = Path::new(command.get_program()).file_name().unwrap().to_str().unwrap();
+    let mut file = File::create(room().folder("stderr").join(format!("{name}.{}", spawned.0.id()))).unwrap();
+    let mut stderr = spawned.0.stderr.take().unwrap();
     let stdout = BufReader::new(spawned.0.stdout.take().unwrap());
     SERVERS.lock().unwrap().push(spawned);
-    thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|line| eprintln!("peer: {line}")));
+    thread::spawn(move || io::copy(&mut stderr, &mut file));
     let (sender, receiver) = mpsc::channel();
     // Read on after the last line that anybody asks for: a full pipe would stop the program.
     thread::spawn(move || stdout.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));

@@ -19,6 +19,7 @@ use smtp_driver::proto::session::{Content, Envelope, Outcome, Report, Transfer};
 use smtp_driver::{Destination, Io, Message, Piece};
 
 use crate::mail::{Mail, SENDER};
+use crate::peer::ours;
 use crate::peers::Peer;
 use crate::process::{PATIENCE, run};
 use crate::receiver::{Runtime, tokio};
@@ -34,6 +35,14 @@ pub(crate) enum Client {
 impl Client {
     pub(crate) const ALL: [Self; 4] =
         [Self::Of(Runtime::Tokio), Self::Of(Runtime::Smol), Self::Of(Runtime::Blocking), Self::Tool];
+
+    /// Who this is, in the matrix.
+    pub(crate) const fn letter(self) -> char {
+        match self {
+            Self::Of(runtime) => runtime.letter(),
+            Self::Tool => 'x',
+        }
+    }
 }
 
 impl fmt::Display for Client {
@@ -94,6 +103,10 @@ pub(crate) struct Errand<'e> {
     pub(crate) security: Security,
     pub(crate) login: Option<(Mechanism, &'e str)>,
     pub(crate) transfer: Transfer,
+    /// Each message's envelope rides behind the end of the message ahead.
+    pub(crate) overlapped: bool,
+    /// How long a reply may take.
+    pub(crate) patience: Duration,
     /// Trusts nobody.
     pub(crate) distrusts: bool,
     pub(crate) cached: Option<Capabilities<'static>>,
@@ -122,7 +135,17 @@ impl<'e> Errand<'e> {
     pub(crate) fn new(peer: &'e Peer, security: Security, mails: Vec<Sending<'e>>) -> Self {
         // The strongest that there is, where a login is needed.
         let login = (peer.submission && security != Security::Plain).then_some((Mechanism::Plain, "secret"));
-        Self { peer, security, login, transfer: Transfer::Data, distrusts: false, cached: None, mails }
+        Self {
+            peer,
+            security,
+            login,
+            transfer: Transfer::Data,
+            overlapped: false,
+            patience: PATIENCE,
+            distrusts: false,
+            cached: None,
+            mails,
+        }
     }
 
     fn port(&self) -> u16 {
@@ -131,7 +154,7 @@ impl<'e> Errand<'e> {
 
     pub(crate) fn run(&self, client: Client) -> Ended {
         let address = ("127.0.0.1", self.port());
-        let done = match client {
+        match client {
             Client::Of(Runtime::Tokio) => tokio().block_on(async {
                 let socket = smtp_tokio::Socket::connect(address, PATIENCE).await.unwrap();
                 self.deliver(socket).await
@@ -145,9 +168,7 @@ impl<'e> Errand<'e> {
                 self.deliver(socket).await
             }),
             Client::Tool => self.send(),
-        };
-        eprintln!("{client} at {}: {done:?}", self.peer.name);
-        done
+        }
     }
 
     fn destination(&self) -> Destination {
@@ -161,7 +182,9 @@ impl<'e> Errand<'e> {
         if self.peer.lmtp {
             config = config.lmtp();
         }
-        config.timeouts.greeting = Duration::from_secs(20);
+        let timeouts = &mut config.timeouts;
+        (timeouts.greeting, timeouts.command, timeouts.data) = (self.patience, self.patience, self.patience);
+        timeouts.end_of_data = self.patience;
         let mut to =
             to.with_config(config).with_name(Domain::parse("client.example.test").unwrap().into_owned());
         if let Some((mechanism, secret)) = self.login {
@@ -188,8 +211,22 @@ impl<'e> Errand<'e> {
         connection.set_transfer(self.transfer);
         let offered = connection.capabilities().clone();
         let mut reports = Vec::new();
-        let messages = self.mails.iter().map(|sending| (&sending.envelope, Told(sending)));
-        let failed = connection.send_all(messages, |report| reports.push(report)).await.err();
+        let mut failed = None;
+        if self.overlapped {
+            let messages = self.mails.iter().map(|sending| (&sending.envelope, Told(sending)));
+            failed = connection.send_all(messages, |report| reports.push(report)).await.err();
+        } else {
+            for sending in &self.mails {
+                match connection.send(&sending.envelope, Told(sending)).await {
+                    Ok(report) => reports.push(report),
+                    Err(error) => {
+                        reports.push(error.report);
+                        failed = Some(error.error);
+                        break;
+                    }
+                }
+            }
+        }
         assert_eq!(connection.is_tls(), self.security != Security::Plain);
         connection.quit().await;
         Ended {
@@ -212,7 +249,7 @@ impl<'e> Errand<'e> {
         for sending in &self.mails {
             let file = room().folder("send").join(sending.mail.mark.trim_start_matches("X-Interop: "));
             fs::write(&file, &sending.mail.octets).unwrap();
-            let mut command = Command::new(env!("CARGO_BIN_EXE_smtp"));
+            let mut command = ours();
             command.args(["send", "--server", &url, "--from", SENDER]);
             for to in &sending.envelope.to {
                 command.args(["--to", to.path.as_str()]);
@@ -258,7 +295,7 @@ fn fates(report: &Report) -> Vec<Fate> {
     report.outcomes().map(fate).collect()
 }
 
-static TRUSTING: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
+pub(crate) static TRUSTING: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&room().ca).unwrap()).unwrap();
     client(roots)

@@ -84,7 +84,7 @@ impl Store {
             }
             Self::Files(files) => {
                 let copies = if files.each { recipients } else { 1 };
-                let wanted = mail.arriving().len();
+                let wanted = mail.len();
                 let mut last = Vec::new();
                 let whole = eventually(&format!("{} at the server", mail.mark), || {
                     let paths = files.find(mail);

@@ -5,7 +5,7 @@
 //! holds for the commands behind it.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Stdio};
 use std::{env, fs};
 
 use crate::support::{SMTP, Server, code, out};
@@ -22,7 +22,7 @@ fn check(document: &str, stands_for: &[(&str, String)], folder: &Path) {
             continue;
         }
         let real = stands_for.iter().fold(command.clone(), |text, (shown, real)| text.replace(shown, real));
-        let output = shell(&real, folder);
+        let output = shell(&real, folder).output().expect("a shell");
         let printed = out(&output) + &String::from_utf8_lossy(&output.stderr);
         let printed = stands_for.iter().fold(printed, |text, (shown, real)| shown_again(&text, real, shown));
         println!("$ {command}");
@@ -46,18 +46,15 @@ fn shown_again(text: &str, real: &str, shown: &str) -> String {
     whole
 }
 
-fn shell(command: &str, folder: &Path) -> Output {
+/// A shell in this folder, to which `smtp` is the tool under test.
+pub(crate) fn shell(command: &str, folder: &Path) -> Command {
     let tools = Path::new(SMTP).parent().expect("a folder");
     let path = env::var_os("PATH").unwrap_or_default();
     let paths = env::join_paths(std::iter::once(tools.into()).chain(env::split_paths(&path))).expect("paths");
     let mut shell = Command::new("sh");
+    shell.args(["-c", command]).current_dir(folder).env("PATH", paths);
+    shell.env_remove("NO_COLOR").env_remove("SMTP_PASSWORD").stdin(Stdio::null());
     shell
-        .args(["-c", command])
-        .current_dir(folder)
-        .env("PATH", paths)
-        .env_remove("NO_COLOR")
-        .output()
-        .expect("a shell")
 }
 
 struct Example {
@@ -90,6 +87,15 @@ fn examples(text: &str) -> Vec<Example> {
 fn explain() {
     let folder = tempfile::tempdir().expect("a folder");
     check("explain.md", &[], folder.path());
+}
+
+#[test]
+fn bench() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = free.local_addr().expect("an address").port();
+    drop(free);
+    check("bench.md", &[(":2525", format!(":{port}"))], folder.path());
 }
 
 #[test]

@@ -16,9 +16,9 @@ use futures_lite::future::{block_on, zip};
 use smtp_driver::proto::address::Domain;
 use smtp_driver::proto::reply::Reply;
 use smtp_driver::proto::server::Config;
+use smtp_driver::proto::server::usual::GREETING;
 use smtp_driver::proto::session::Envelope;
-use smtp_driver::proto::status::Code;
-use smtp_driver::{Destination, Handler, Peer, Pool, Service, Shutdown, serve};
+use smtp_driver::{Destination, Handler, OK, Peer, Pool, Service, Shutdown, serve};
 
 static CONNECTIONS: AtomicU32 = AtomicU32::new(0);
 
@@ -27,7 +27,11 @@ struct Count;
 impl Handler for Count {
     async fn connected(&mut self, _: Peer<'_>) -> Reply<'static> {
         CONNECTIONS.fetch_add(1, Ordering::Relaxed);
-        Reply::fixed(Code::READY, None, "ESMTP")
+        GREETING
+    }
+
+    async fn message(&mut self) -> Reply<'static> {
+        OK
     }
 }
 

@@ -215,6 +215,67 @@ pub(crate) fn a_server_that_hangs_up_behind_a_message_leaves_it_unknown<A: Adapt
     script.end();
 }
 
+/// Reset, or closed one way, when each step is said.
+pub(crate) fn a_connection_that_breaks_at_any_stage_is_told<A: Adapter>() {
+    for half in [false, true] {
+        for (step, (stage, ..)) in STEPS.into_iter().enumerate() {
+            let script = Script::new(move |wire| {
+                if step == 0 {
+                    wire.greet(&[]);
+                } else {
+                    play_up_to(wire, step - 1);
+                    wire.say(STEPS[step - 1].2);
+                }
+                wire.leave_unread();
+                if half {
+                    wire.hang_up();
+                    wire.rest();
+                }
+            });
+            A::run(async {
+                let mut client = A::client(&script.destination()).await.expect("a connection");
+                let failed = client.send(&both(), "x\r\n").await.expect_err("no answer");
+                assert_eq!(failed.error.stage(), stage);
+                let unknown = |outcome| matches!(outcome, Outcome::Unknown(_));
+                let not_sent = |outcome| matches!(outcome, Outcome::NotSent(NotSent::Lost(_)));
+                let mut outcomes = failed.report.outcomes();
+                match stage {
+                    Stage::EndOfData => assert!(outcomes.all(unknown), "{stage}"),
+                    _ => assert!(outcomes.all(not_sent), "{stage}"),
+                }
+                assert!(!client.is_usable());
+                client.quit().await;
+            });
+            script.end();
+        }
+    }
+}
+
+/// Haraka takes what rides behind a message for out of sequence: that is no word about the message, which goes by itself then.
+pub(crate) fn an_envelope_that_may_not_ride_goes_by_itself<A: Adapter>() {
+    let script = Script::new(|wire| {
+        wire.greet(&["PIPELINING"]);
+        wire.hear_letter();
+        ["MAIL ", "RCPT ", "DATA"].map(|verb| wire.hear(verb));
+        wire.say("250 ok\r\n503 behind DATA\r\n503 no MAIL\r\n503 no MAIL\r\n");
+        // From here on each waits for the one ahead.
+        wire.take_letter();
+        wire.take_letter();
+        wire.hear("QUIT");
+        wire.say("221 bye\r\n");
+    });
+    A::run(async {
+        let mut client = A::client(&script.destination()).await.expect("a connection");
+        let envelope = envelope("ann@example.org", &["ben@example.net"]);
+        let mut delivered = Vec::new();
+        let messages = vec![(&envelope, "1\r\n"), (&envelope, "2\r\n"), (&envelope, "3\r\n")];
+        client.send_all(messages, |report| delivered.push(report.all_delivered())).await.expect("all");
+        assert_eq!(delivered, [true; 3]);
+        client.quit().await;
+    });
+    script.end();
+}
+
 pub(crate) fn a_server_that_does_not_listen_is_unreachable<A: Adapter>() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = gone.local_addr().expect("an address").port();

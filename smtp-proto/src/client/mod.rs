@@ -274,7 +274,9 @@ impl Client {
         self.state.answered(stage, code, later_mail, over);
         match (stage, reply.is_positive()) {
             (Stage::Hello, true) if self.state.extended => {
-                self.capabilities = Capabilities::parse(reply).into_owned();
+                let offered = Capabilities::parse(reply);
+                let used = offered.set().difference(self.config.unused);
+                self.capabilities = offered.restricted_to(used).into_owned();
             }
             // Whatever lines its response has, HELO has no extensions (RFC 5321, 4.1.1.1).
             (Stage::Hello, true) => self.capabilities = Capabilities::new(),

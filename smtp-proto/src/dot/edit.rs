@@ -59,6 +59,15 @@ impl<'c> Windows<'c> {
         Self { bytes, first, at: 0, dense: false, flaws: Flaws::NONE }
     }
 
+    /// The next window, for who goes on from it in another call.
+    #[inline(never)]
+    fn seek(&mut self) -> Option<Window> {
+        wide(
+            #[inline(always)]
+            || self.next(),
+        )
+    }
+
     #[inline(always)]
     fn next(&mut self) -> Option<Window> {
         if self.at > 0 && !self.dense {
@@ -188,14 +197,21 @@ impl Room {
             }
         };
         let mut from = 0;
+        // All alike, as in a message of nothing but dots: nothing has to be decided for each.
+        if dots && rules.dots != Dots::Keep {
+            let stuff = rules.dots == Dots::Stuff;
+            while mask != 0 {
+                let next = mask.trailing_zeros() as usize;
+                mask &= mask - 1;
+                // The dot is copied with what is ahead of it, and again with what follows it.
+                self.copy(octets, from, next + usize::from(stuff));
+                from = next + usize::from(!stuff);
+            }
+        }
         while mask != 0 {
             let next = mask.trailing_zeros() as usize;
             mask &= mask - 1;
-            let (put, leave): (&[u8], _) = match rules.dots {
-                Dots::Stuff if dots => (b".", false),
-                Dots::Unstuff if dots => (b"", true),
-                _ => edit(bytes, at + next, first, rules),
-            };
+            let (put, leave) = edit(bytes, at + next, first, rules);
             if leave || !put.is_empty() {
                 self.copy(octets, from, next);
                 for &octet in put {
@@ -210,9 +226,8 @@ impl Room {
 
     #[inline(always)]
     fn copy(&mut self, octets: &[u8; 2 * STEP], from: usize, to: usize) {
-        if let (Some(source), Some(room)) =
-            (octets.get(from..from + STEP), self.octets.get_mut(self.len..self.len + STEP))
-        {
+        let source = octets.get(from..from + STEP);
+        if let (Some(source), Some(room)) = (source, self.octets.get_mut(self.len..self.len + STEP)) {
             room.copy_from_slice(source);
         }
         self.len += to - from;
@@ -263,20 +278,16 @@ impl<'c> Lent<'c> {
             while self.window.mask != 0 {
                 let at = self.window.at + self.window.mask.trailing_zeros() as usize;
                 self.window.mask &= self.window.mask - 1;
-                let (put, leave) = match self.rules.dots {
-                    Dots::Stuff if self.window.dots => (&b"."[..], false),
-                    Dots::Unstuff if self.window.dots => (&b""[..], true),
+                let (put, leave): (&[u8], _) = match self.rules.dots {
+                    Dots::Stuff if self.window.dots => (b".", false),
+                    Dots::Unstuff if self.window.dots => (b"", true),
                     _ => edit(self.windows.bytes, at, self.windows.first, self.rules),
                 };
                 if leave || !put.is_empty() {
                     return Some((at, put, leave));
                 }
             }
-            let windows = &mut self.windows;
-            self.window = wide(
-                #[inline(always)]
-                || windows.next(),
-            )?;
+            self.window = self.windows.seek()?;
         }
     }
 }
@@ -284,6 +295,7 @@ impl<'c> Lent<'c> {
 impl<'c> Iterator for Lent<'c> {
     type Item = &'c [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<&'c [u8]> {
         loop {
             if !self.queued.is_empty() {

@@ -61,6 +61,9 @@ impl Scanner {
 
     /// Looks at `input`, which begins with the first octet not consumed yet. What it tells of is to be consumed.
     pub fn scan(&mut self, input: &[u8]) -> Scan {
+        if input.is_empty() {
+            return Scan::More;
+        }
         let first = if self.line_start { CRLF } else { 0 };
         let held = undecided(input, first);
         let wire = &input[..input.len() - held];
@@ -96,7 +99,7 @@ fn undecided(input: &[u8], first: u32) -> usize {
     let context = scan::context(input, input.len(), first);
     match context.to_be_bytes() {
         [CR, LF, b'.', CR] => 2,
-        [.., CR] | [_, CR, LF, b'.'] => usize::from(!input.is_empty()),
+        [.., CR] | [_, CR, LF, b'.'] => 1,
         _ => 0,
     }
 }

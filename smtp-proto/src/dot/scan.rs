@@ -3,7 +3,7 @@
 //! Mail is text: nearly every block has CRLFs, and nearly none has anything else of interest. So a block is first asked one
 //! question that the compiler answers with vectors, and octets are looked at singly only where the answer is yes.
 
-use memchr::{memchr, memrchr};
+use memchr::memrchr;
 
 use super::Flaws;
 use crate::wide::wide;
@@ -18,6 +18,8 @@ pub(super) const CRLF: u32 = 0x0D0A;
 const LINE: isize = 998;
 
 const BLOCK: usize = 256;
+/// Less than a line may be long without a block.
+const NEAR: usize = 128;
 /// As many as a mask has bits.
 pub(super) const STEP: usize = 32;
 
@@ -26,7 +28,6 @@ pub(super) const STEP: usize = 32;
 struct Class {
     /// A CR or LF alone, or a dot behind an LF; also when its other half stands just ahead of the block.
     hit: bool,
-    lf: bool,
     /// NUL, or an octet over 127.
     odd: bool,
 }
@@ -35,14 +36,13 @@ struct Class {
 #[inline(always)]
 fn classify<const N: usize>(bytes: &[u8], at: usize) -> Class {
     let (before, block) = (&bytes[at - 1..at - 1 + N], &bytes[at..at + N]);
-    let (mut hit, mut lf, mut odd) = (0u8, 0u8, 0u8);
+    let (mut hit, mut low) = (0u8, i8::MAX);
     for (&last, &octet) in before.iter().zip(block) {
-        let line_end = u8::from(octet == LF);
-        hit |= (u8::from(last == CR) ^ line_end) | (u8::from(last == LF) & u8::from(octet == b'.'));
-        lf |= line_end;
-        odd |= u8::from(octet.cast_signed() <= 0);
+        hit |=
+            (u8::from(last == CR) ^ u8::from(octet == LF)) | (u8::from(last == LF) & u8::from(octet == b'.'));
+        low = low.min(octet.cast_signed());
     }
-    Class { hit: hit != 0, lf: lf != 0, odd: odd != 0 }
+    Class { hit: hit != 0, odd: low <= 0 }
 }
 
 /// What is odd about octets.
@@ -57,10 +57,12 @@ fn oddities(octets: &[u8]) -> Flaws {
     if high >= 0x80 { nul | Flaws::EIGHT_BIT } else { nul }
 }
 
-/// The same, where dots behind line ends are expected: how many are stuffed, and whether octets must be looked at singly.
+/// The same as [`Class`], where dots behind line ends are expected.
 struct Dots {
+    /// There is a CR or LF alone, or the end of the message.
     single: bool,
     stuffed: u8,
+    odd: bool,
 }
 
 /// One pass over `STEP` octets from `at`, which is at least 2; one more is looked ahead.
@@ -68,13 +70,14 @@ struct Dots {
 fn classify_dots(bytes: &[u8], at: usize) -> Dots {
     let window = |from: usize| &bytes[from..from + STEP];
     let near = window(at - 2).iter().zip(window(at - 1)).zip(window(at)).zip(window(at + 1));
-    let (mut single, mut stuffed) = (0u8, 0u8);
+    let (mut single, mut stuffed, mut odd) = (0u8, 0u8, 0u8);
     for (((&before, &last), &octet), &next) in near {
         let dot = u8::from(last == LF) & u8::from(octet == b'.');
         single |= (u8::from(last == CR) ^ u8::from(octet == LF)) | (dot & u8::from(next == CR));
         stuffed += dot & u8::from(before == CR);
+        odd |= u8::from(octet.cast_signed() <= 0);
     }
-    Dots { single: single != 0, stuffed }
+    Dots { single: single != 0, stuffed, odd: odd != 0 }
 }
 
 /// The octets of a window that are of interest, a bit for each, lowest first, and what is wrong in it.
@@ -88,14 +91,12 @@ pub(super) struct Marks {
 #[inline(always)]
 pub(super) fn marks<const LINES: bool>(bytes: &[u8], at: usize, len: usize, first: u32) -> Marks {
     let mut marked = [0u8; STEP];
-    let (mut cr, mut lf, mut nul, mut high) = (0u8, 0u8, 0u8, 0u8);
+    let (mut cr, mut lf) = (0u8, 0u8);
     let mut mark = |mark: &mut u8, last: u8, octet: u8| {
         let (behind_cr, line_end) = (u8::from(last == CR), u8::from(octet == LF));
         let dot = u8::from(last == LF) & u8::from(octet == b'.');
         cr |= behind_cr & !line_end;
         lf |= line_end & !behind_cr;
-        nul |= u8::from(octet == 0);
-        high |= octet;
         *mark = (behind_cr ^ line_end) | dot | if LINES { line_end } else { 0 };
     };
     if at > 0 && len == STEP {
@@ -110,16 +111,12 @@ pub(super) fn marks<const LINES: bool>(bytes: &[u8], at: usize, len: usize, firs
             last = octet;
         }
     }
-    let mut flaws = Flaws::NONE;
-    for (there, flaw) in [
-        (cr != 0, Flaws::BARE_CR),
-        (lf != 0, Flaws::BARE_LF),
-        (nul != 0, Flaws::NUL),
-        (high >= 0x80, Flaws::EIGHT_BIT),
-    ] {
-        if there {
-            flaws |= flaw;
-        }
+    let mut flaws = oddities(&bytes[at..at + len]);
+    if cr != 0 {
+        flaws |= Flaws::BARE_CR;
+    }
+    if lf != 0 {
+        flaws |= Flaws::BARE_LF;
     }
     Marks { mask: pack(&marked), flaws }
 }
@@ -149,27 +146,41 @@ pub(super) fn behind(bytes: &[u8], at: usize, first: u32) -> u32 {
 #[inline(always)]
 pub(super) fn clean_until(bytes: &[u8], mut at: usize) -> usize {
     while clean::<BLOCK>(bytes, at) {
-        at += BLOCK;
+        at += BLOCK - skew(bytes, at);
+    }
+    // What is left is looked at together with what is ahead of it.
+    if bytes.len() - at < BLOCK && clean::<BLOCK>(bytes, bytes.len().saturating_sub(BLOCK)) {
+        return bytes.len();
     }
     while clean::<STEP>(bytes, at) {
         at += STEP;
     }
-    // The rest of a chunk is looked at together with what is ahead of it.
-    let last = bytes.len().saturating_sub(STEP);
-    if (1..at).contains(&last) && clean::<STEP>(bytes, last) { bytes.len() } else { at }
+    if bytes.len() - at < STEP && clean::<STEP>(bytes, bytes.len().saturating_sub(STEP)) {
+        return bytes.len();
+    }
+    at
 }
 
-/// Whether there are `N` octets from `at`, which is at least 1, and nothing among them that [`clean_until`] stops at.
+/// How many octets of the first block are better looked at twice, so that those behind it stand as memory is read.
+#[inline(always)]
+fn skew(bytes: &[u8], at: usize) -> usize {
+    if at == 2 && bytes.len() > 4 * BLOCK { bytes[at..].as_ptr().addr() % STEP } else { 0 }
+}
+
+/// Whether there are `N` octets from `at`, one ahead of them, and nothing among them that [`clean_until`] stops at.
 #[inline(always)]
 fn clean<const N: usize>(bytes: &[u8], at: usize) -> bool {
-    let Some(block) = bytes.get(at..at + N) else { return false };
+    let Some(block) = bytes.get(at..at + N).filter(|_| at > 0) else { return false };
     let class = classify::<N>(bytes, at);
-    !class.hit && !(class.odd && oddities(block).contains(Flaws::NUL))
+    !(class.hit || class.odd && oddities(block).contains(Flaws::NUL))
 }
 
 /// The context at `at`, when `first` was that at 0.
 pub(super) fn context(bytes: &[u8], at: usize, first: u32) -> u32 {
-    bytes[at.saturating_sub(4)..at].iter().fold(first, |context, &octet| context << 8 | u32::from(octet))
+    match bytes[..at].last_chunk() {
+        Some(last) => u32::from_be_bytes(*last),
+        None => bytes[..at].iter().fold(first, |context, &octet| context << 8 | u32::from(octet)),
+    }
 }
 
 /// One pass over a piece of a message: its flaws, its line lengths, and, on the wire, its stuffed dots and its end.
@@ -185,17 +196,17 @@ pub(super) struct Pass<'b> {
     pub(super) stuffed: usize,
     /// CRs and LFs alone.
     pub(super) bare: usize,
-    /// Where the line begins; ahead of the piece when negative. While `vague` is not 0 it only begins behind the last LF of
-    /// that many octets from here: the exact place is sought when it matters.
+    /// Where a line begins; ahead of the piece when negative. Others may have begun since: see [`Pass::measure`]. While
+    /// `vague`, it is only so that one begins within [`NEAR`] octets from here.
     line: isize,
-    vague: usize,
+    vague: bool,
 }
 
 impl<'b> Pass<'b> {
     /// Over `bytes`, of which nothing is undecided: a CR at their end stands alone.
     pub(super) fn new(bytes: &'b [u8], first: u32, column: u16, wire: bool, mend: bool) -> Self {
         let line = -isize::from(column.cast_signed());
-        Self { bytes, first, wire, mend, flaws: Flaws::NONE, stuffed: 0, bare: 0, line, vague: 0 }
+        Self { bytes, first, wire, mend, flaws: Flaws::NONE, stuffed: 0, bare: 0, line, vague: false }
     }
 
     /// Goes to the end of the piece, or to the end of the message: where its last line, the dot, begins.
@@ -209,9 +220,19 @@ impl<'b> Pass<'b> {
     #[inline(always)]
     fn pass(&mut self) -> Option<usize> {
         let len = self.bytes.len();
-        // What stands ahead of the first two octets is not in the piece.
-        let (mut at, mut until) = (0, len.min(2));
+        let (mut at, mut dense) = (0, false);
         while at < len {
+            // What is left is looked at together with what is ahead of it; what stands ahead of the first octet is not here.
+            let from = at.min(len.saturating_sub(BLOCK));
+            if from > 0 && !dense {
+                let class = classify::<BLOCK>(self.bytes, from);
+                if !class.hit {
+                    self.plain(from, from + BLOCK, class.odd);
+                    at = from + BLOCK - skew(self.bytes, from);
+                    continue;
+                }
+            }
+            let (until, stuffed) = (if at == 0 { 2 } else { at + BLOCK }.min(len), self.stuffed);
             while at < until {
                 let next = until.min(at + STEP);
                 if !self.step(at)
@@ -221,15 +242,8 @@ impl<'b> Pass<'b> {
                 }
                 at = next;
             }
-            while at + BLOCK <= len {
-                let class = classify::<BLOCK>(self.bytes, at);
-                if class.hit {
-                    break;
-                }
-                self.block(at, BLOCK, class);
-                at += BLOCK;
-            }
-            until = len.min(at + BLOCK);
+            // In a message of dots there is no block without one.
+            dense = self.stuffed - stuffed > BLOCK / STEP;
         }
         self.close();
         None
@@ -239,75 +253,71 @@ impl<'b> Pass<'b> {
     #[inline(always)]
     fn step(&mut self, at: usize) -> bool {
         let len = self.bytes.len();
-        // What is left is looked at together with what is ahead of it.
+        if at >= 2 && at + STEP < len {
+            let dots = classify_dots(self.bytes, at);
+            if !dots.single {
+                self.stuffed += usize::from(dots.stuffed);
+                self.plain(at, at + STEP, dots.odd);
+            }
+            return !dots.single;
+        }
         let from = at.min(len.saturating_sub(STEP));
         if from == 0 {
             return false;
         }
         let class = classify::<STEP>(self.bytes, from);
         if !class.hit {
-            // The first line end among them may be one that was measured.
-            let measured = from < at && class.lf && len.cast_signed() - self.line > LINE;
-            if !measured {
-                self.block(from, STEP, class);
-            }
-            return !measured;
+            self.plain(from, from + STEP, class.odd);
         }
-        if from < 2 || at + STEP >= len {
-            return false;
-        }
-        let dots = classify_dots(self.bytes, at);
-        if !dots.single {
-            self.stuffed += usize::from(dots.stuffed);
-            self.block(at, STEP, class);
-        }
-        !dots.single
+        !class.hit
     }
 
     /// The octets of the line that is open at the end, as far as they count.
     pub(super) fn column(&self) -> u16 {
-        let open = self.bytes.len().cast_signed() - self.line;
-        u16::try_from(open.clamp(0, LINE + 1)).unwrap_or(0)
+        let len = self.bytes.len();
+        let line = self.last_line(len).unwrap_or(self.line);
+        u16::try_from((len.cast_signed() - line).clamp(0, LINE + 1)).unwrap_or(0)
     }
 
-    /// Takes a block in which every CR and LF is half of a CRLF.
+    /// Takes octets of which every CR and LF is half of a CRLF.
     #[inline(always)]
-    fn block(&mut self, at: usize, len: usize, class: Class) {
-        if class.odd {
-            self.flaws |= oddities(&self.bytes[at..at + len]);
+    fn plain(&mut self, from: usize, until: usize, odd: bool) {
+        if odd {
+            self.flaws |= oddities(&self.bytes[from..until]);
         }
-        if !class.lf {
-            return;
+        let open = until.cast_signed() - self.line;
+        if open > LINE - BLOCK.cast_signed() {
+            // Where a line begins near the end, that is near enough: another block of it is not too long either.
+            let near = from.max(until.saturating_sub(NEAR));
+            let begins = open <= LINE
+                && near.cast_signed() >= self.line
+                && self.bytes[near..until].iter().fold(false, |any, &octet| any | (octet == LF));
+            if begins {
+                (self.line, self.vague) = (near.cast_signed(), true);
+            } else {
+                self.measure(until);
+            }
         }
-        // Blocks are shorter than lines may be: only the line that ends first in this one can be too long.
-        if (at + len).cast_signed() - self.line > LINE {
-            self.settle();
-            let first = memchr(LF, &self.bytes[at..at + len]).unwrap_or(0);
-            self.measure((at + first).cast_signed() - 1);
-        }
-        self.line = at.cast_signed();
-        self.vague = len;
     }
 
     /// Takes octets one by one where that is called for, up to the end of the message if it is there.
-    fn singly(&mut self, mut from: usize, until: usize) -> Option<usize> {
-        while from < until {
-            self.settle();
-            let len = STEP.min(until - from);
-            let marks = marks::<true>(self.bytes, from, len, self.first);
-            let mut mask = marks.mask;
-            while mask != 0 {
-                let at = from + mask.trailing_zeros() as usize;
-                mask &= mask - 1;
-                if self.octet(at) {
-                    // What is beyond the end is not the message's.
-                    self.flaws |= self::marks::<true>(self.bytes, from, at - from, self.first).flaws;
-                    return Some(at);
-                }
+    fn singly(&mut self, from: usize, until: usize) -> Option<usize> {
+        let mut mask = if from == 0 {
+            // Both of the first two, rather than find out.
+            (1 << until) - 1
+        } else {
+            marks::<true>(self.bytes, from, until - from, self.first).mask
+        };
+        while mask != 0 {
+            let at = from + mask.trailing_zeros() as usize;
+            mask &= mask - 1;
+            if self.octet(at) {
+                // What is beyond the end is not the message's.
+                self.flaws |= oddities(&self.bytes[from..at]);
+                return Some(at);
             }
-            self.flaws |= marks.flaws;
-            from += len;
         }
+        self.flaws |= oddities(&self.bytes[from..until]);
         None
     }
 
@@ -319,32 +329,32 @@ impl<'b> Pass<'b> {
             if behind_cr {
                 self.end_line(at.cast_signed() - 1, at + 1);
             } else {
-                self.alone(at, at + 1);
+                self.alone(Flaws::BARE_LF, at, at + 1);
             }
         } else if behind_cr {
-            self.alone(at - 1, at);
+            // Where the one ahead of the piece is told of: with the piece that it ended.
+            self.alone(Flaws::BARE_CR, at - 1, at);
         } else if self.wire && octet == b'.' && behind == CRLF {
             if self.bytes[at + 1..].starts_with(b"\r\n") {
                 return true;
             }
             self.stuffed += 1;
-            self.line = at.cast_signed() + 1;
+            (self.line, self.vague) = (at.cast_signed() + 1, false);
         }
         false
     }
 
     fn close(&mut self) {
-        self.settle();
         let len = self.bytes.len();
         if self.bytes.last() == Some(&CR) {
-            self.flaws |= Flaws::BARE_CR;
-            self.alone(len - 1, len);
+            self.alone(Flaws::BARE_CR, len - 1, len);
         }
-        self.measure(len.cast_signed());
+        self.measure(len);
     }
 
     /// A CR or LF alone, which ends a line if it is to become a CRLF.
-    fn alone(&mut self, at: usize, next: usize) {
+    fn alone(&mut self, flaw: Flaws, at: usize, next: usize) {
+        self.flaws |= flaw;
         self.bare += 1;
         if self.mend {
             self.end_line(at.cast_signed(), next);
@@ -353,27 +363,42 @@ impl<'b> Pass<'b> {
 
     /// The line in hand ends at `at`, and another begins at `next`.
     fn end_line(&mut self, at: isize, next: usize) {
-        self.measure(at);
-        self.line = next.cast_signed();
+        self.measure(at.max(0).cast_unsigned());
+        (self.line, self.vague) = (next.cast_signed(), false);
     }
 
-    fn measure(&mut self, until: isize) {
-        if until - self.line > LINE {
-            self.flaws |= Flaws::LONG_LINE;
+    /// Sees to it that no line up to `until` is too long: goes from one to the last that begins no further on than a line may be
+    /// long, so that those between are not looked for.
+    fn measure(&mut self, until: usize) {
+        while until.cast_signed() - self.line > LINE {
+            if core::mem::take(&mut self.vague) {
+                self.line = self.last_line(self.line.cast_unsigned() + NEAR).unwrap_or(self.line);
+                continue;
+            }
+            match self.last_line((self.line + LINE + 2).cast_unsigned()) {
+                Some(line) => self.line = line,
+                None => {
+                    self.flaws |= Flaws::LONG_LINE;
+                    // Told once, and the rest of it counts from here.
+                    let until = until.cast_signed();
+                    self.line = self.last_line(until.cast_unsigned()).unwrap_or(until);
+                    return;
+                }
+            }
         }
     }
 
-    fn settle(&mut self) {
-        if self.vague == 0 {
-            return;
+    /// The last line that begins behind the one in hand, and not behind `until`.
+    fn last_line(&self, until: usize) -> Option<isize> {
+        let from = self.line.max(0).cast_unsigned();
+        let mut until = until.min(self.bytes.len());
+        loop {
+            let at = from + memrchr(LF, self.bytes.get(from..until)?)?;
+            if self.mend || behind(self.bytes, at, self.first) as u8 == CR {
+                let dot = self.wire && self.bytes.get(at + 1) == Some(&b'.');
+                return Some((at + 1 + usize::from(dot)).cast_signed());
+            }
+            until = at;
         }
-        let from = self.line.cast_unsigned();
-        let last = memrchr(LF, &self.bytes[from..from + self.vague]).unwrap_or(0);
-        let mut line = from + last + 1;
-        if self.wire && self.bytes.get(line) == Some(&b'.') {
-            line += 1;
-        }
-        self.line = line.cast_signed();
-        self.vague = 0;
     }
 }

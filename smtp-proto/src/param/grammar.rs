@@ -308,7 +308,8 @@ fn solicit(input: &str) -> Parsed<'_, &str> {
 }
 
 /// `mtrk-parameter = "MTRK=" mtrk-certifier [ ":" mtrk-timeout ]`, `mtrk-certifier = base64`,
-/// `mtrk-timeout = 1*9DIGIT` (RFC 3885, 3). Base64 brings the "=" that an esmtp-value cannot have.
+/// `mtrk-timeout = 1*9DIGIT` (RFC 3885, 3). Its base64 has no "=" (RFC 3885, 1), as an esmtp-value cannot have one; it is taken
+/// where it stands all the same.
 fn mtrk(input: &str) -> Parsed<'_, Param<'_>> {
     let octets = |input| {
         let (octets, rest) =
@@ -316,7 +317,10 @@ fn mtrk(input: &str) -> Parsed<'_, Param<'_>> {
         if octets.is_empty() { Err(nom::Err::Error(())) } else { Ok((rest, octets)) }
     };
     let padded = recognize((octets, many0_count(char('='))));
-    let certifier = verify(padded, |text: &str| text.len().is_multiple_of(4) && !text.ends_with("==="));
+    let certifier = verify(padded, |text: &str| {
+        let filled = text.len().is_multiple_of(4) && !text.ends_with("===");
+        filled || (!text.ends_with('=') && text.len() % 4 != 1)
+    });
     map((certifier, opt(preceded(char(':'), seconds))), |(certifier, timeout)| Param::Mtrk {
         certifier,
         timeout,

@@ -141,7 +141,7 @@ fn values(text: &str) {
     }
     for initial in [Some(Base64::encode(text.as_bytes())), Base64::parse_initial(text.as_bytes()).ok(), None]
     {
-        let mechanism = MechanismName::parse(text.as_bytes()).unwrap_or(Mechanism::Plain.into());
+        let mechanism = MechanismName::parse(text.as_bytes()).unwrap_or_else(|_| Mechanism::Plain.into());
         command(&Command::Auth { mechanism, initial });
     }
     parameters(text);
@@ -361,7 +361,7 @@ const WRITERS: [(&str, &str); 12] = [
         "client",
         "auth_cancel chunk command data ehlo ehlo_ahead helo mail noop quit rcpt rset starttls xclient",
     ),
-    ("server", "poll step timed_out"),
+    ("server", "close poll step timed_out"),
     ("session", "begin poll poll poll poll"),
     // Messages: `smuggling`, `bodies` and `flows`.
     ("client", "body finish"),

@@ -15,7 +15,9 @@ mod tls;
 mod alloc;
 mod auth;
 mod capabilities;
+mod edges;
 mod flows;
+mod guessing;
 mod injection;
 mod logins;
 mod messages;
@@ -26,6 +28,8 @@ mod refusals;
 mod replies;
 mod rules;
 mod rules_values;
+#[cfg(feature = "serde")]
+mod serialised;
 mod session_limits;
 mod sim;
 mod times;

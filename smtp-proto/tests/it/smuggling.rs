@@ -9,6 +9,8 @@ use smtp_proto::dot::{LineEnds, Stuffer};
 use smtp_proto::param::Params;
 use smtp_proto::server::{Config, Event, Server, Step};
 
+mod relay;
+
 const NOW: Duration = Duration::ZERO;
 
 /// What some server or other has taken for the end of a message.
@@ -32,6 +34,10 @@ const NO_ENDS: [&[u8]; 16] = [
 ];
 
 const INNER: &[u8] = b"MAIL FROM:<evil@example.com>\r\nRCPT TO:<victim@example.org>\r\nDATA\r\nforged";
+
+fn domain(name: &str) -> Domain<'_> {
+    Domain::parse(name).expect("a domain")
+}
 
 fn server(ends: LineEnds) -> Server {
     let mut config = Config::new(Domain::parse("mx.example.org").expect("a domain"));

@@ -236,7 +236,12 @@ fn values_of_parameters_are_checked() {
         ("MT-PRIORITY=10", false),
         ("MT-PRIORITY=-0", false),
         ("SOLICIT=1x", false),
-        ("MTRK=abc", false),
+        // RFC 3885, 1: base64 = %x2b / %x2f / %x30-39 / %x41-5a / %x61-7a, without what fills it up.
+        ("MTRK=AQIDBAUGBwgJCgsMDQ4PEBESExQ", true),
+        ("MTRK=AQIDBAUGBwgJCgsMDQ4PEBESExQ=:60", true),
+        ("MTRK=abcde", false),
+        ("MTRK=abc==", false),
+        ("MTRK=a-bc", false),
         ("SIZE=1 SIZE=1", false),
         ("size=1 Size=2", false),
         ("RET=FULL ENVID=a RET=HDRS", false),

@@ -1,68 +1,13 @@
-//! The mbox format, read line by line: mboxrd, whose quoting can be taken back without loss.
-//!
-//! A message begins behind a line that starts with `From ` and stands at the start of the file or behind an empty line; the
-//! empty line ahead of the next one is not of the message. A line of the message that starts with `From `, behind any
-//! number of `>`, has one `>` more in the file.
+//! Where the messages of an mbox begin and end.
 
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io;
 
 use smtp_tokio::proto::dot::Surveyor;
+use smtp_tokio::proto::session::Content;
 
 use super::window::Window;
-use super::{BLOCK, Content, Found, Item};
-
-/// How the line ahead of a message starts.
-pub(super) const FROM: &[u8; 5] = b"From ";
-
-/// Lines of a part of a file; long ones in pieces, so that none has to fit into memory.
-#[derive(Debug)]
-pub(super) struct Lines {
-    reader: BufReader<Window>,
-    piece: Vec<u8>,
-    /// The next piece starts a line.
-    starts: bool,
-}
-
-/// A line, or a piece of one.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Line<'l> {
-    /// With its end, if that is in it.
-    octets: &'l [u8],
-    /// Whether the line starts with it.
-    starts: bool,
-}
-
-impl Lines {
-    /// Of a part that begins at the start of a line: whoever reads them once more gets the same pieces.
-    pub(super) fn new(window: Window) -> Self {
-        Self { reader: BufReader::with_capacity(BLOCK, window), piece: Vec::new(), starts: true }
-    }
-
-    pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
-        self.piece.clear();
-        self.reader.by_ref().take(BLOCK as u64).read_until(b'\n', &mut self.piece)?;
-        let starts = std::mem::replace(&mut self.starts, self.piece.ends_with(b"\n"));
-        Ok((!self.piece.is_empty()).then_some(Line { octets: &self.piece, starts }))
-    }
-
-    /// Whether there are no more.
-    pub(super) fn is_at_end(&mut self) -> io::Result<bool> {
-        Ok(self.reader.fill_buf()?.is_empty())
-    }
-}
-
-impl<'l> Line<'l> {
-    /// As it is in the message.
-    pub(super) fn unquoted(self) -> &'l [u8] {
-        let quotes = self.octets.iter().take_while(|octet| **octet == b'>').count();
-        let quoted = self.starts && quotes > 0 && self.octets[quotes..].starts_with(FROM);
-        if quoted { &self.octets[1..] } else { self.octets }
-    }
-
-    fn is_empty(self) -> bool {
-        self.starts && matches!(self.octets, b"\n" | b"\r\n")
-    }
-}
+use super::{Found, Item};
+use crate::mbox::{FROM, Lines};
 
 /// A message whose end was not found yet.
 struct Open {

@@ -7,9 +7,9 @@ use smtp_tokio::proto::session::Content;
 use smtp_tokio::{Message, Piece};
 use tokio::task::spawn_blocking;
 
-use super::mbox::Lines;
 use super::window::Window;
 use super::{BLOCK, Item};
+use crate::mbox::Lines;
 
 /// A message that is read while it is sent.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ struct Block {
 #[derive(Debug)]
 enum Reader {
     Plain(Window),
-    Mbox(Lines),
+    Mbox(Lines<Window>),
 }
 
 impl Text {
