@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::fs;
-use std::process::Command;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
