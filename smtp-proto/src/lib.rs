@@ -15,6 +15,7 @@ pub mod extension;
 pub mod limits;
 pub mod line;
 pub mod link;
+mod octets;
 pub mod param;
 pub mod proxy;
 pub mod received;

@@ -58,12 +58,19 @@ fn route(input: &str) -> Parsed<'_, &str> {
 /// `Mailbox = Local-part "@" ( Domain / address-literal )` (RFC 5321, 4.1.2). Gives its text and the place of its "@".
 #[inline]
 pub(super) fn mailbox(input: &str) -> Parsed<'_, (&str, usize)> {
-    let (rest, local) = local_part(input)?;
-    let Ok((rest, ())) = octet::<Error>(b'@')(rest) else {
-        return fail(if rest.starts_with('>') || rest.is_empty() { Error::Domain } else { Error::LocalPart });
+    let octets = input.as_bytes();
+    let at = if octets.first() == Some(&b'"') {
+        quoted_string(input).map(|(_, text)| text.len())
+    } else {
+        dot_atoms(octets)
     };
-    let (rest, _) = domain_or_literal(rest)?;
-    let text = &input[..input.len() - rest.len()];
+    let Ok(at) = at else { return fail(Error::LocalPart) };
+    let end = match octets.get(at) {
+        Some(b'@') => host(input, at + 1).or_else(fail)?,
+        Some(b'>') | None => return fail(Error::Domain),
+        Some(_) => return fail(Error::LocalPart),
+    };
+    let (text, rest) = input.split_at(end);
     if text.len() > PATH_MAX - "<>".len() {
         return fail(Error::TooLong);
     }
@@ -71,20 +78,19 @@ pub(super) fn mailbox(input: &str) -> Parsed<'_, (&str, usize)> {
     if !text.is_ascii() && has_control(text) {
         return fail(Error::Control);
     }
-    Ok((rest, (text, local.len())))
-}
-
-/// `Local-part = Dot-string / Quoted-string` (RFC 5321, 4.1.2)
-#[inline]
-fn local_part(input: &str) -> Parsed<'_, &str> {
-    let parsed = if input.starts_with('"') { quoted_string(input) } else { dot_string(input) };
-    parsed.or_else(|_| fail(Error::LocalPart))
+    Ok((rest, (text, at)))
 }
 
 /// `Dot-string = Atom *("." Atom)`, `Atom = 1*atext` (RFC 5321, 4.1.2)
 #[inline]
 pub(super) fn dot_string(input: &str) -> Parsed<'_, &str> {
-    let octets = input.as_bytes();
+    let (text, rest) = input.split_at(dot_atoms(input.as_bytes())?);
+    Ok((rest, text))
+}
+
+/// [`dot_string`]'s length.
+#[inline(always)]
+fn dot_atoms(octets: &[u8]) -> Result<usize, nom::Err<Error>> {
     let mut end = span(octets, 0, ATEXT);
     if end == 0 {
         return fail(Error::Path);
@@ -95,8 +101,7 @@ pub(super) fn dot_string(input: &str) -> Parsed<'_, &str> {
         }
         end += 2 + span(octets, end + 2, ATEXT);
     }
-    let (text, rest) = input.split_at(end);
-    Ok((rest, text))
+    Ok(end)
 }
 
 /// `Quoted-string = DQUOTE *QcontentSMTP DQUOTE`, `QcontentSMTP = qtextSMTP / quoted-pairSMTP` (RFC 5321, 4.1.2)
@@ -116,35 +121,48 @@ fn quoted_pair(input: &str) -> Parsed<'_, &str> {
 /// `( Domain / address-literal )`, and no longer than a domain may be.
 #[inline]
 pub(super) fn domain_or_literal(input: &str) -> Parsed<'_, &str> {
-    let (rest, text) = if input.starts_with('[') { address_literal(input)? } else { domain(input)? };
-    if text.len() > DOMAIN_MAX { fail(Error::TooLong) } else { Ok((rest, text)) }
+    let (text, rest) = input.split_at(host(input, 0).or_else(fail)?);
+    Ok((rest, text))
 }
 
-/// `Domain = sub-domain *("." sub-domain)` (RFC 5321, 4.1.2)
-#[inline]
-fn domain(input: &str) -> Parsed<'_, &str> {
+/// The same from `at`. Gives where it ends.
+#[inline(always)]
+fn host(input: &str, at: usize) -> Result<usize, Error> {
     let octets = input.as_bytes();
-    let mut end = sub_domain(octets, 0).or_else(fail)?;
+    let end = match octets.get(at) {
+        Some(b'[') => {
+            at + address_literal(input.get(at..).unwrap_or_default()).map_err(|_| Error::Literal)?.1.len()
+        }
+        _ => domain(octets, at)?,
+    };
+    if end - at > DOMAIN_MAX { Err(Error::TooLong) } else { Ok(end) }
+}
+
+/// `Domain = sub-domain *("." sub-domain)` (RFC 5321, 4.1.2), from `at`. Gives where it ends.
+#[inline(always)]
+fn domain(octets: &[u8], at: usize) -> Result<usize, Error> {
+    let mut end = sub_domain(octets, at)?;
     while octets.get(end) == Some(&b'.')
         && let Ok(label) = sub_domain(octets, end + 1)
     {
         end = label;
     }
-    let (text, rest) = input.split_at(end);
-    Ok((rest, text))
+    Ok(end)
 }
 
 /// `sub-domain = Let-dig [Ldh-str]` (RFC 5321, 4.1.2), `sub-domain =/ U-label` (RFC 6531, 3.3), from `at`. Gives where it ends.
 #[inline(always)]
 fn sub_domain(octets: &[u8], at: usize) -> Result<usize, Error> {
-    let end = at + span(octets, at, LDH);
-    let [first, .., last] = octets[at..end] else {
-        return if matches!(octets[at..end], [] | [b'-']) { Err(Error::Domain) } else { Ok(end) };
+    let length = span(octets, at, LDH);
+    let end = at + length;
+    let (Some(&first), Some(&last)) = (octets.get(at), octets.get(end.wrapping_sub(1))) else {
+        return Err(Error::Domain);
     };
-    if !is(first, LET_DIG) || !is(last, LET_DIG) {
+    if length == 0 || !is(first, LET_DIG) || !is(last, LET_DIG) {
+        // One octet that is no letter or digit can only be a hyphen.
         return Err(Error::Domain);
     }
-    if end - at > LABEL_MAX && octets[at..end].is_ascii() {
+    if length > LABEL_MAX && octets[at..end].is_ascii() {
         return Err(Error::TooLong);
     }
     Ok(end)

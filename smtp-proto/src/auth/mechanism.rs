@@ -50,7 +50,18 @@ impl Mechanism {
     /// The mechanism of this name, in any case; `None` if this crate doesn't know it.
     #[must_use]
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        Self::ALL.iter().copied().find(|m| m.name().as_bytes().eq_ignore_ascii_case(name))
+        let those: &[Self] = match name.len() {
+            5 => &[Self::Plain, Self::Login],
+            7 => &[Self::XOauth2],
+            8 => &[Self::CramMd5, Self::External],
+            9 => &[Self::Anonymous],
+            11 => &[Self::ScramSha1, Self::OauthBearer],
+            13 => &[Self::ScramSha256],
+            16 => &[Self::ScramSha1Plus],
+            18 => &[Self::ScramSha256Plus],
+            _ => &[],
+        };
+        those.iter().copied().find(|m| m.name().as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// Whether the password or token itself crosses the wire, so that TLS is a must.
@@ -119,5 +130,20 @@ impl FromIterator<Mechanism> for Mechanisms {
 impl fmt::Debug for Mechanisms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found_in_any_case_and_no_other() {
+        for mechanism in Mechanism::ALL {
+            let name = mechanism.name();
+            assert_eq!(Mechanism::from_name(name.as_bytes()), Some(*mechanism));
+            assert_eq!(Mechanism::from_name(name.to_ascii_lowercase().as_bytes()), Some(*mechanism));
+            assert_eq!(Mechanism::from_name(&name.as_bytes()[1..]), None);
+        }
     }
 }

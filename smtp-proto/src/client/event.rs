@@ -22,6 +22,19 @@ pub enum Step<E> {
     Closed,
 }
 
+impl<E> Step<E> {
+    pub(super) fn map<T>(self, of: impl FnOnce(E) -> T) -> Step<T> {
+        match self {
+            Self::Event(event) => Step::Event(of(event)),
+            Self::Unsolicited(event) => Step::Unsolicited(of(event)),
+            Self::Idle => Step::Idle,
+            Self::NeedInput(until) => Step::NeedInput(until),
+            Self::StartTls => Step::StartTls,
+            Self::Closed => Step::Closed,
+        }
+    }
+}
+
 /// A reply and what it answers.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

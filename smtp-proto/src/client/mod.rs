@@ -171,6 +171,10 @@ impl Client {
     ///
     /// A [`Violation`] is the server's fault and fatal: close.
     pub fn step(&mut self, now: Duration, input: &[u8]) -> Result<Step<Taken>, Violation> {
+        Ok(self.advance(now, input)?.map(|(taken, _)| taken))
+    }
+
+    fn advance<'b>(&mut self, now: Duration, input: &'b [u8]) -> Result<Step<(Taken, Reply<'b>)>, Violation> {
         match self.phase {
             Phase::Closed => return Ok(Step::Closed),
             Phase::StartTls if input.is_empty() => return Ok(Step::StartTls),
@@ -186,16 +190,14 @@ impl Client {
             return Err(self.fail(Violation::ImplicitTls));
         }
         let limits = &self.config.limits;
-        match self.replies.next(input, limits.reply_line, limits.reply) {
+        match self.replies.reply(input, limits.reply_line, limits.reply) {
             Ok(None) => Ok(Step::NeedInput(self.deadline.arm(now, self.patience(to)))),
-            Ok(Some(len)) => {
-                let reply =
-                    self.parse(&input[..len]).map_err(|source| Violation::Reply { stage: to, source });
+            Ok(Some((len, reply))) => {
                 let taken = Taken { len, to };
                 self.deadline.clear();
-                match reply.and_then(|reply| self.take(awaited, &reply, input.len() > len)) {
-                    Ok(()) if awaited.is_none() => Ok(Step::Unsolicited(taken)),
-                    Ok(()) => Ok(Step::Event(taken)),
+                match self.take(awaited, &reply, input.len() > len) {
+                    Ok(()) if awaited.is_none() => Ok(Step::Unsolicited((taken, reply))),
+                    Ok(()) => Ok(Step::Event((taken, reply))),
                     Err(violation) => Err(self.fail(violation)),
                 }
             }
@@ -221,20 +223,10 @@ impl Client {
     /// As `step`.
     pub fn poll<'b>(&mut self, now: Duration, input: &mut &'b [u8]) -> Result<Step<Answer<'b>>, Violation> {
         let seen = *input;
-        Ok(match self.step(now, seen)? {
-            Step::Event(taken) => {
-                *input = &seen[taken.len..];
-                Step::Event(self.event(taken, seen))
-            }
-            Step::Unsolicited(taken) => {
-                *input = &seen[taken.len..];
-                Step::Unsolicited(self.event(taken, seen))
-            }
-            Step::Idle => Step::Idle,
-            Step::NeedInput(until) => Step::NeedInput(until),
-            Step::StartTls => Step::StartTls,
-            Step::Closed => Step::Closed,
-        })
+        Ok(self.advance(now, seen)?.map(|(taken, reply)| {
+            *input = &seen[taken.len..];
+            Answer { to: taken.to, reply }
+        }))
     }
 
     fn parse<'b>(&self, raw: &'b [u8]) -> Result<Reply<'b>, reply::Malformed> {

@@ -1,4 +1,5 @@
 use super::Extension;
+use crate::octets;
 
 /// Why text can't be a line of an EHLO response: a keyword, and words of `!` to `~` behind one space each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,7 +73,7 @@ pub(super) fn is_words(words: &[u8]) -> bool {
 /// `AUTH=` counts as `AUTH `: servers of the time before RFC 2554 say so, and some say both.
 #[inline]
 pub(super) fn split(line: &[u8]) -> (&[u8], &[u8]) {
-    let end = line.iter().position(|b| matches!(b, b' ' | b'\t')).unwrap_or(line.len());
+    let end = octets::find::<33>(line, 0, |b| matches!(b, b' ' | b'\t')).unwrap_or(line.len());
     let (keyword, words) = line.split_at(end);
     if keyword.len() > 4 && keyword[4] == b'=' && keyword[..4].eq_ignore_ascii_case(b"AUTH") {
         return (&line[..4], &line[5..]);

@@ -138,7 +138,9 @@ pub(super) fn param(
                 .parse(rest),
         };
         match (parsed, known) {
-            (Ok((rest, param)), _) if rest.is_empty() || rest.starts_with(' ') => Ok((rest, (known, param))),
+            (Ok((rest, param)), _) if matches!(rest.as_bytes().first(), None | Some(b' ')) => {
+                Ok((rest, (known, param)))
+            }
             (_, Some(known)) => Err(nom::Err::Error(Error::BadValue(known.as_str()))),
             (_, None) => Err(nom::Err::Error(Error::Malformed)),
         }
@@ -148,13 +150,15 @@ pub(super) fn param(
 /// `esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")` (RFC 5321, 4.1.2), and its number by [`fold`]
 #[inline]
 fn esmtp_keyword(input: &str) -> Parsed<'_, (u64, &str)> {
-    let mut folded = 0;
-    let mut length = 0;
-    for octet in input.bytes().take_while(|&octet| is(octet, KEYWORD)) {
+    let octets = input.as_bytes();
+    let (mut folded, mut length) = (0, 0);
+    while let Some(&octet) = octets.get(length)
+        && is(octet, KEYWORD)
+    {
         folded = folded << 8 | u64::from(octet & 0xdf);
         length += 1;
     }
-    if length == 0 || input.starts_with('-') {
+    if length == 0 || octets[0] == b'-' {
         return Err(nom::Err::Error(()));
     }
     let (keyword, rest) = input.split_at(length);
@@ -211,8 +215,8 @@ fn seconds(input: &str) -> Parsed<'_, u32> {
 /// A word of the octets of a keyword: its length, and its number by [`fold`].
 #[inline]
 fn word(input: &str) -> Parsed<'_, (usize, u64)> {
-    let (rest, word) = run(KEYWORD)(input)?;
-    Ok((rest, (word.len(), fold(word.as_bytes()))))
+    let (rest, (folded, word)) = esmtp_keyword(input)?;
+    Ok((rest, (word.len(), folded)))
 }
 
 /// `body-value = "7BIT" / "8BITMIME" / "BINARYMIME"` (RFC 6152, 3; RFC 3030, 4)

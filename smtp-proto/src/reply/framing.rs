@@ -1,6 +1,5 @@
-use memchr::{memchr, memchr2};
-
-use super::{Malformed, grammar};
+use super::{Malformed, Reply, grammar};
+use crate::octets;
 use crate::status::Code;
 
 /// Finds a whole reply at the start of a buffer that grows.
@@ -41,13 +40,39 @@ impl Framing {
     /// # Errors
     ///
     /// As soon as the octets can't become a reply within the limits: the first fault counts, wherever the cuts fell.
-    #[inline]
     pub fn next(
         &mut self,
         input: &[u8],
         line_limit: usize,
         total_limit: usize,
     ) -> Result<Option<usize>, Malformed> {
+        let found = self.find(input, line_limit, total_limit)?;
+        Ok(found.map(|(len, _)| len))
+    }
+
+    /// The same, and the reply itself, which need not be parsed any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Framing::next`].
+    pub fn reply<'b>(
+        &mut self,
+        input: &'b [u8],
+        line_limit: usize,
+        total_limit: usize,
+    ) -> Result<Option<(usize, Reply<'b>)>, Malformed> {
+        let found = self.find(input, line_limit, total_limit)?;
+        Ok(found.map(|(len, code)| (len, Reply::framed(&input[..len], code))))
+    }
+
+    /// The length and the code that counts: of any line, since they are equal, or of the last if lenient.
+    #[inline]
+    fn find(
+        &mut self,
+        input: &[u8],
+        line_limit: usize,
+        total_limit: usize,
+    ) -> Result<Option<(usize, Code)>, Malformed> {
         let total_limit = total_limit.min(u32::MAX as usize);
         loop {
             let start = self.line as usize;
@@ -57,11 +82,13 @@ impl Framing {
                 || if line_window <= total_limit { Malformed::LineTooLong } else { Malformed::TooLong };
 
             // `get`: a caller that shortened the buffer gets no answer, not a panic.
-            let Some(unseen) = input.get(self.searched as usize..window.min(input.len())) else {
+            let Some(seen) =
+                input.get(..window.min(input.len())).filter(|seen| seen.len() >= self.searched as usize)
+            else {
                 return if input.len() >= window { Err(too_long()) } else { Ok(None) };
             };
-            let found = if self.lenient { memchr(b'\n', unseen) } else { memchr2(b'\r', b'\n', unseen) };
-            let Some(found) = found else {
+            let ends = |octet| octet == b'\n' || octet == b'\r' && !self.lenient;
+            let Some(found) = octets::find::<14>(seen, self.searched as usize, ends) else {
                 if input.len() >= window {
                     return Err(too_long());
                 }
@@ -69,7 +96,7 @@ impl Framing {
                 return Ok(None);
             };
 
-            let mut end = self.searched as usize + found;
+            let mut end = found;
             if input[end] == b'\r' {
                 if end + 1 >= window {
                     return Err(too_long());
@@ -93,7 +120,7 @@ impl Framing {
             end += 1;
             if !head.more {
                 *self = Self { lenient: self.lenient, ..Self::new() };
-                return Ok(Some(end));
+                return Ok(Some((end, head.code)));
             }
             self.line = end as u32;
             self.searched = end as u32;

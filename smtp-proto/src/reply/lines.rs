@@ -1,7 +1,6 @@
 use alloc::{borrow::Cow, string::String};
 
-use memchr::memchr;
-
+use crate::octets;
 use crate::status::{Code, Enhanced};
 
 /// One line of a reply, without its code and line end.
@@ -76,7 +75,7 @@ impl<'r> Iterator for RawLines<'r> {
     #[inline]
     fn next(&mut self) -> Option<&'r [u8]> {
         let rest = self.rest?;
-        let Some(end) = memchr(b'\n', rest) else {
+        let Some(end) = octets::find::<14>(rest, 0, |octet| octet == b'\n') else {
             self.rest = None;
             // Behind a peer's last LF nothing is left; behind a composed one, the last line.
             return (!self.wire).then_some(rest);

@@ -1,7 +1,6 @@
 use core::{fmt, num::NonZeroU32, str::FromStr};
 
-use nom::character::complete::char;
-use nom::{IResult, Parser};
+use nom::IResult;
 
 use super::{Class, Code, registry};
 
@@ -117,7 +116,9 @@ fn status_code(input: &[u8]) -> IResult<&[u8], Enhanced, ()> {
         [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] => (*class - b'0', rest),
         _ => return Err(nom::Err::Error(())),
     };
-    let (rest, (subject, _, detail)) = (numeric_sub_code, char('.'), numeric_sub_code).parse(rest)?;
+    let (rest, subject) = numeric_sub_code(rest)?;
+    let [b'.', rest @ ..] = rest else { return Err(nom::Err::Error(())) };
+    let (rest, detail) = numeric_sub_code(rest)?;
     let status = Enhanced::new(class, subject, detail).ok_or(nom::Err::Error(()))?;
     Ok((rest, status))
 }
