@@ -17,7 +17,7 @@ check: fmt typos lint docs no-std sans-io test
 # Formatting, of the packages outside of the workspace too
 fmt:
     cargo fmt --all --check
-    for package in {fuzz,benches}; do \
+    for package in {fuzz,benches,benches/e2e,smtp-proto/examples/native-tls}; do \
         [ ! -e $package ] || cargo fmt --manifest-path $package/Cargo.toml --check; \
     done
 
@@ -48,6 +48,14 @@ adapters:
 test:
     cargo test --workspace
 
+# The examples: each prints what its head says
+examples:
+    .ci/examples
+
+# The simulated network with ten thousand seeds for each of its weathers, where `test` has a thousand
+sim seeds="10000":
+    SMTP_SIM_SEEDS={{ seeds }} cargo test --release -p smtp-proto --features rustls --test it sim:: -- --nocapture
+
 # The core without std: it builds, and none of what it is built on has its own `std` on
 no-std:
     cargo build -p smtp-proto --no-default-features
@@ -71,6 +79,11 @@ interop:
 interop-test:
     SMTP_INTEROP={{ quote(peers) }} cargo test --workspace -- --ignored
 
+# The same, and writes the matrix into interop/README.md
+interop-matrix:
+    interop/install.sh {{ quote(peers) }}
+    SMTP_INTEROP_MATRIX=1 SMTP_INTEROP={{ quote(peers) }} cargo test -p smtp-cli --test interop -- --ignored
+
 # Every fuzz target for 20 seconds
 fuzz-smoke: (fuzz-each "20")
 
@@ -78,16 +91,17 @@ fuzz-smoke: (fuzz-each "20")
 fuzz: (fuzz-each fuzz_time)
 
 # libFuzzer needs flags that a stable compiler keeps to itself, hence RUSTC_BOOTSTRAP. What a run finds goes to target/, so that the
-# committed corpus, which it starts from, changes only by hand. No sanitizer: there is no `unsafe` for one to watch.
+# committed corpus, which it starts from, and from what the transcripts hold, changes only by hand. No sanitizer: there is no `unsafe` for one to watch.
 [private]
 fuzz-each seconds:
     targets=$(cargo fuzz list); \
     [ -n "$targets" ]; \
+    SMTP_FUZZ_SEEDS=$PWD/target/fuzz-seeds cargo test --quiet -p smtp-proto --test it transcripts_are_replayed_as_inputs; \
     for target in $targets; do \
         echo "fuzz $target"; \
-        found=$PWD/target/fuzz/$target seeds=$PWD/fuzz/corpus/$target; \
-        mkdir -p "$found" "$seeds"; \
-        RUSTC_BOOTSTRAP=1 cargo fuzz run -s none "$target" "$found" "$seeds" -- -dict="$PWD/fuzz/smtp.dict" \
+        found=$PWD/target/fuzz/$target seeds=$PWD/fuzz/corpus/$target transcripts=$PWD/target/fuzz-seeds/$target; \
+        mkdir -p "$found" "$seeds" "$transcripts"; \
+        RUSTC_BOOTSTRAP=1 cargo fuzz run -s none "$target" "$found" "$seeds" "$transcripts" -- -dict="$PWD/fuzz/smtp.dict" \
             -max_total_time={{ seconds }} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1; \
     done
 
@@ -109,6 +123,11 @@ powerset:
 # The benchmarks
 bench *args:
     cargo bench --manifest-path benches/Cargo.toml {{ args }}
+
+# Clients and servers from end to end beside their peers: `just bench-e2e --quick servers`. Needs what `interop` installs, and strace
+bench-e2e *args:
+    cargo build --release --manifest-path benches/e2e/Cargo.toml
+    SMTP_INTEROP={{ quote(peers) }} benches/e2e/target/release/e2e {{ args }}
 
 # The public names of a crate: needs cargo-public-api. Rustdoc's JSON is for nightly compilers only, hence RUSTC_BOOTSTRAP.
 public-api crate="smtp-proto":

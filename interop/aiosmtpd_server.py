@@ -1,24 +1,28 @@
 """An SMTP server of aiosmtpd's for the interop tests: what it was sent, it saves as it came.
 
-usage: aiosmtpd_server.py CERT KEY DIR
+usage: aiosmtpd_server.py CERT KEY DIR SIZE
 
 Prints `listening 127.0.0.1:PORT plain` (STARTTLS is offered there) and `listening 127.0.0.1:PORT tls`, then serves until
-it is killed. Message N becomes DIR/N.eml, the octets between DATA and the final dot, unstuffed, and DIR/N.json, its envelope; a
-.json that can be seen is whole, and so is the .eml beside it.
+it is killed. Message N becomes DIR/N.eml: a Received: field that says by what protocol it came, then the octets between
+DATA and the final dot, unstuffed.
 
-Logs in alice with the password `secret`, under TLS only. Recipients `nobody@…` are refused with 550 and `later@…` with 451.
+Logs in alice with the password `secret`, under TLS only. Recipients `nobody@…` are refused with 550, `later@…` with 451 and
+`busy@…` with 421, after which the connection is closed.
 """
 
 import asyncio
 import itertools
-import json
 import os
 import ssl
 import sys
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-REFUSED = {"nobody": "550 5.1.1 No such user", "later": "451 4.3.0 Try again later"}
+REFUSED = {
+    "nobody": "550 5.1.1 No such user",
+    "later": "451 4.3.0 Try again later",
+    "busy": "421 4.3.2 Too busy",
+}
 
 
 class Saving:
@@ -28,27 +32,21 @@ class Saving:
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if refusal := REFUSED.get(address.partition("@")[0]):
+            if refusal.startswith("421"):
+                asyncio.get_running_loop().call_soon(server.transport.close)
             return refusal
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server, session, envelope):
         path = os.path.join(self.folder, str(next(self.numbers)))
-        with open(path + ".eml", "wb") as file:
+        # session.ssl is set by STARTTLS only, and the transport's own after implicit TLS only.
+        tls = session.ssl or server.transport.get_extra_info("ssl_object")
+        protocol = "ESMTP" + ("S" if tls else "") + ("A" if session.authenticated else "")
+        with open(path + ".part", "wb") as file:
+            file.write(b"Received: by aiosmtpd.example.test with %s\r\n" % protocol.encode())
             file.write(envelope.original_content)
-        with open(path + ".part", "w") as file:
-            json.dump(
-                {
-                    "from": envelope.mail_from,
-                    "to": envelope.rcpt_tos,
-                    "options": envelope.mail_options,
-                    # session.ssl is set by STARTTLS only, and the transport's own after implicit TLS only.
-                    "tls": bool(session.ssl or server.transport.get_extra_info("ssl_object")),
-                    "authenticated": bool(session.authenticated),
-                },
-                file,
-            )
-        os.rename(path + ".part", path + ".json")
+        os.rename(path + ".part", path + ".eml")
         return "250 2.0.0 Saved"
 
 
@@ -58,11 +56,16 @@ def authenticate(server, session, envelope, mechanism, data):
     return AuthResult(success=good, handled=False)
 
 
-async def main(certificate, key, folder):
+async def main(certificate, key, folder, size):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     handler = Saving(folder)
-    common = {"hostname": "localhost", "enable_SMTPUTF8": True, "authenticator": authenticate}
+    common = {
+        "hostname": "aiosmtpd.example.test",
+        "enable_SMTPUTF8": True,
+        "authenticator": authenticate,
+        "data_size_limit": int(size),
+    }
 
     def plain():
         return SMTP(handler, tls_context=context, **common)

@@ -3,40 +3,127 @@
 //! `async-io` is the reactor of both, so one code serves both; where they part, in how a task is spawned, the
 //! [`Listener`] is given the way: see [`spawn`].
 //!
-//! A client:
+//! # A client
 //!
 //! ```no_run
 //! use smtp_asyncstd::proto::session::Envelope;
 //! use smtp_asyncstd::{Destination, connect};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let envelope = Envelope::parse("ann@example.org", ["ben@example.net"])?;
+//! let envelope = Envelope::parse("ann@example.org", ["ben@example.net", "cat@example.net"])?;
 //! let mut connection = connect(&Destination::plain("localhost", 25)).await?;
-//! let report = connection.send(&envelope, "Subject: hello\r\n\r\nHello, Ben.\r\n").await?;
-//! assert!(report.all_delivered());
+//! let report = connection.send(&envelope, "Subject: hello\r\n\r\nHello, both.\r\n").await?;
+//! for (to, outcome) in envelope.to.iter().zip(report.outcomes()) {
+//!     println!("{}: {outcome}", to.path.as_str());
+//! }
 //! connection.quit().await;
 //! # Ok(()) }
 //! ```
 //!
-//! A server is a [`Handler`] given to [`serve`], or a loop around [`server::Connection::next`]:
+//! That a recipient was refused is no error: the report has an outcome for each, and
+//! [`Outcome::verdict`](proto::session::Outcome::verdict) says what to do about it. An error is about the connection, and brings a
+//! report all the same ([`SendError`]). What does not fit into memory is a [`stream`].
+//!
+//! # TLS, a login, a pool
+//!
+//! TLS is rustls: the crypto provider and the roots are yours. [`Destination::submission`] is STARTTLS at port 587, never without;
+//! [`submissions`](Destination::submissions) TLS at port 465; [`relay`](Destination::relay) STARTTLS at port 25, where it is
+//! offered. A [`Pool`] keeps connections, for many tasks at once.
 //!
 //! ```no_run
-//! use smtp_asyncstd::proto::{address::Domain, reply::Reply, server::Config};
+//! use smtp_asyncstd::proto::{auth::Credentials, session::Envelope};
+//! use smtp_asyncstd::{Destination, Pool};
+//!
+//! # async fn example(tls: std::sync::Arc<rustls::ClientConfig>) -> Result<(), Box<dyn std::error::Error>> {
+//! let submission = Destination::submission("mail.example.org", tls)
+//!     .with_credentials(Credentials::password("ann", "tanstaaftanstaaf"));
+//! let pool = Pool::new(submission);
+//! let envelope = Envelope::parse("ann@example.org", ["ben@example.net"])?;
+//! let report = pool.send(&envelope, "Subject: hello\r\n\r\nHello, Ben.\r\n").await?;
+//! assert!(report.all_delivered());
+//! pool.close().await;
+//! # Ok(()) }
+//! ```
+//!
+//! # A server
+//!
+//! A [`Handler`] has a method for each thing that can happen, with a default for every one:
+//!
+//! ```no_run
+//! use smtp_asyncstd::proto::{address::Domain, command::Rcpt, dot::Body, reply::Reply, server::Config};
 //! use smtp_asyncstd::{Handler, Listener, OK, Service, Shutdown, serve};
 //!
-//! struct Sink;
-//! impl Handler for Sink {
-//!     async fn message(&mut self) -> Reply<'static> {
+//! /// One connection's.
+//! #[derive(Default)]
+//! struct Store {
+//!     to: Vec<String>,
+//!     message: Vec<u8>,
+//! }
+//!
+//! impl Handler for Store {
+//!     async fn rcpt(&mut self, rcpt: &Rcpt<'_>) -> Reply<'static> {
+//!         self.to.push(rcpt.to.as_str().to_owned());
 //!         OK
+//!     }
+//!     async fn body(&mut self, body: &Body<'_>) -> Result<(), Reply<'static>> {
+//!         body.append_to(&mut self.message);
+//!         Ok(())
+//!     }
+//!     async fn message(&mut self) -> Reply<'static> {
+//!         println!("{} octets for {:?}", self.message.len(), self.to);
+//!         OK
+//!     }
+//!     fn reset(&mut self) {
+//!         *self = Self::default();
 //!     }
 //! }
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let config = Config::new(Domain::parse("mx.example.org")?).shared();
+//! let service = Service::new(Config::new(Domain::parse("mx.example.org")?).shared());
 //! let listener = Listener::bind("127.0.0.1:2525", |task| smol::spawn(task).detach()).await?;
-//! serve(listener, Service::new(config), &Shutdown::new(), || Sink).await?;
+//! serve(listener, service, &Shutdown::new(), Store::default).await?;
 //! # Ok(()) }
 //! ```
+//!
+//! [`Service::with_starttls`] and [`with_implicit_tls`](Service::with_implicit_tls) bring TLS;
+//! [`Config::with_auth`](proto::server::Config::with_auth), [`Handler::authenticate`] and [`Handler::secret`] logins;
+//! [`Config::lmtp`](proto::server::Config::lmtp) makes it LMTP. [`Shutdown::begin`] ends it: idle clients are told 421, the others when
+//! their message was answered.
+//!
+//! The other form is a loop over what the client does. A responder that is dropped answers 451, so that no client waits for ever:
+//!
+//! ```no_run
+//! use smtp_asyncstd::proto::{address::Domain, server::{Config, Event}};
+//! use smtp_asyncstd::server::{Connection, Security, Turn};
+//! use smtp_asyncstd::{Shutdown, Socket};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! # let stream = smol::Async::<std::net::TcpStream>::connect(([127, 0, 0, 1], 25)).await?;
+//! let config = Config::new(Domain::parse("mx.example.org")?).shared();
+//! let mut connection = Connection::new(Socket::from(stream), config, Security::Plain, Shutdown::new())?;
+//! let mut message = Vec::new();
+//! while let Some(turn) = connection.next().await? {
+//!     match turn {
+//!         Turn::Body(body) => body.append_to(&mut message),
+//!         Turn::Command(Event::Mail(mail), responder) => {
+//!             println!("from {}", mail.from);
+//!             responder.accept();
+//!         }
+//!         Turn::Command(_, responder) => responder.accept(),
+//!         _ => {}
+//!     }
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! # Examples
+//!
+//! In this repository, each with what it prints: `lmtp.rs`, LMTP delivery over a Unix socket.
+//!
+//! # Features
+//!
+//! Both are on by default: `rustls` (TLS) and `scram` (SCRAM and CRAM-MD5). `smol` and `async-std` bring ready spawners
+//! for their global executors: [`spawn`].
 
 pub mod spawn;
 
@@ -54,8 +141,8 @@ pub use pool::{Pool, Tcp};
 pub use reader::{Reader, stream};
 pub use smtp_driver::pool::Limits as PoolLimits;
 pub use smtp_driver::{
-    Destination, Error, ErrorKind, Handler, Message, OK, Peer, Service, Shutdown, Stream, Trust, client,
-    ipnet, proto, serve, server,
+    Answer, Destination, Error, ErrorKind, Handler, Message, OK, Peer, Piece, Proxy, Said, SendError,
+    Service, Shutdown, Stream, Trust, client, ipnet, proto, serve, server,
 };
 pub use socket::Socket;
 
@@ -72,8 +159,7 @@ pub type UnixConnection = client::Connection<Socket<UnixStream>>;
 ///
 /// [`Error`] says what failed, at which step, and what the server had said last.
 pub async fn connect(to: &Destination) -> Result<Connection, Error> {
-    let socket = Socket::connect((to.host(), to.port()), to.connect_timeout()).await;
-    to.open(socket.map_err(|error| to.unreachable(error))?).await
+    to.connect(Socket::connect((to.host(), to.port()), to.connect_timeout())).await
 }
 
 /// Connects to the Unix socket at `path`, and opens the connection as the destination says, whose host is who is
@@ -87,6 +173,5 @@ pub async fn connect_unix(
     path: impl AsRef<std::path::Path>,
     to: &Destination,
 ) -> Result<UnixConnection, Error> {
-    let socket = Socket::connect_unix(path, to.connect_timeout()).await;
-    to.open(socket.map_err(|error| to.unreachable(error))?).await
+    to.connect(Socket::connect_unix(path, to.connect_timeout())).await
 }

@@ -5,8 +5,12 @@ use std::io::{self, Write as _};
 
 /// The command line is wrong.
 pub const USAGE: u8 = 64;
+/// What was to be explained is malformed, or went wrong.
+pub const DATA: u8 = 65;
 /// The message or a certificate can't be read.
 pub const NO_INPUT: u8 = 66;
+/// The host's name has no address.
+pub const NO_HOST: u8 = 68;
 /// A recipient was refused for good.
 pub const UNAVAILABLE: u8 = 69;
 /// Something is missing in the tool itself.
@@ -17,6 +21,8 @@ pub const OS_ERROR: u8 = 71;
 pub const CANT_CREATE: u8 = 73;
 /// Not sent, and worth another try.
 pub const TEMP_FAIL: u8 = 75;
+/// A server does something wrong.
+pub const PROTOCOL: u8 = 76;
 /// Certificates or keys are of no use.
 pub const CONFIG: u8 = 78;
 

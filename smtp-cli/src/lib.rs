@@ -1,12 +1,19 @@
-//! The tool `smtp`: [`serve`] stores what arrives in a Maildir, [`send`] sends one message, [`tour`] shows around.
+//! The tool `smtp`: [`serve`] takes messages and stores or refuses them, [`send`] sends some, [`probe`] looks at
+//! servers, [`explain`] says what they mean, [`tour`] shows around.
 //!
 //! A library so that tests and the tour can run its parts; what it is made of is `smtp-tokio`.
 
 pub mod args;
+pub mod bench;
 pub mod exit;
+pub mod explain;
+mod mbox;
+pub mod probe;
 pub mod send;
 pub mod serve;
+mod style;
 pub mod tour;
+mod trace;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -27,8 +34,11 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
     };
     let ended = match args.command {
         None | Some(Command::Tour) => return tour::run(),
-        Some(Command::Serve(args)) => on_tokio(serve::run(args)),
-        Some(Command::Send(args)) => on_tokio(send::run(args)),
+        Some(Command::Serve(args)) => on_tokio(serve::run(*args)),
+        Some(Command::Send(args)) => on_tokio(send::run(*args)),
+        Some(Command::Bench(args)) => bench::run(&args),
+        Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Probe(args)) => on_tokio(probe::run(args)),
     };
     ended.unwrap_or_else(|failure| {
         exit::complain(&failure);

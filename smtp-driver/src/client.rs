@@ -414,7 +414,9 @@ impl<I: Io> Connection<I> {
 
     /// One piece of a message: long ones are lent to the transport, what is short, or ends the message, is appended.
     async fn give(&mut self, delivery: &mut Delivery<'_>, octets: &[u8], last: bool) -> Result<(), Error> {
-        let cut = if octets.len() > LEND { octets.len() - TAIL } else { 0 };
+        // What is lent passes no record.
+        let lend = octets.len() > LEND && self.pump.io.record().is_none();
+        let cut = if lend { octets.len() - TAIL } else { 0 };
         let (lent, tail) = octets.split_at(cut);
         if !lent.is_empty() {
             let block = self.client.config().timeouts.block;

@@ -1,9 +1,10 @@
-use std::net::{IpAddr, Ipv4Addr};
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use smtp_proto::address::Domain;
-use smtp_proto::auth::Credentials;
+use smtp_proto::auth::{Credentials, Mechanisms};
 use smtp_proto::client::Config;
 use smtp_proto::extension::Capabilities;
 use smtp_proto::session::{Options, StartTls};
@@ -31,7 +32,9 @@ pub struct Destination {
     mode: Mode,
     name: Option<Domain<'static>>,
     credentials: Option<Arc<Credentials>>,
+    mechanisms: Option<Mechanisms>,
     auth_in_clear: bool,
+    authentic: bool,
     cached: Option<Arc<Capabilities<'static>>>,
     connect_timeout: Duration,
     config: Arc<Config>,
@@ -54,7 +57,9 @@ impl Destination {
             mode,
             name: None,
             credentials: None,
+            mechanisms: None,
             auth_in_clear: false,
+            authentic: false,
             cached: None,
             connect_timeout: Duration::from_secs(30),
             config: Arc::new(Config::default()),
@@ -85,11 +90,16 @@ impl Destination {
         Self::new(host, 465, Mode::Implicit(tls))
     }
 
-    /// LMTP in the clear (RFC 2033): never on port 25.
+    /// LMTP in the clear (RFC 2033). On port 25, where it is not spoken, [`ErrorKind::LmtpPort`] is all that comes of it.
     pub fn lmtp(host: impl Into<String>, port: u16) -> Self {
-        let mut this = Self::plain(host, port);
-        Arc::make_mut(&mut this.config).protocol = Protocol::Lmtp;
-        this
+        Self::plain(host, port).with_lmtp()
+    }
+
+    /// The same, speaking LMTP.
+    #[must_use]
+    pub fn with_lmtp(mut self) -> Self {
+        Arc::make_mut(&mut self.config).protocol = Protocol::Lmtp;
+        self
     }
 
     /// Another port.
@@ -123,6 +133,13 @@ impl Destination {
         self
     }
 
+    /// Logs in by the strongest of these mechanisms that is offered, and by no other.
+    #[must_use]
+    pub const fn with_mechanisms(mut self, mechanisms: Mechanisms) -> Self {
+        self.mechanisms = Some(mechanisms);
+        self
+    }
+
     /// Lets the password cross the wire as it is where there is no TLS.
     #[must_use]
     pub const fn with_auth_in_clear(mut self) -> Self {
@@ -146,10 +163,20 @@ impl Destination {
         self
     }
 
-    /// Limits, timeouts and policies, and the protocol: all that [`Config`] has.
+    /// Limits, timeouts and policies: all that [`Config`] has but the protocol: see [`with_lmtp`](Self::with_lmtp).
     #[must_use]
-    pub fn with_config(mut self, config: Config) -> Self {
+    pub fn with_config(mut self, mut config: Config) -> Self {
+        config.protocol = self.config.protocol;
         self.config = Arc::new(config);
+        self
+    }
+
+    /// Vouches for the host: its name was configured, was found by an MX lookup under DNSSEC, or fits the domain's MTA-STS
+    /// policy, and the TLS configuration takes no certificate unverified. Without that, messages with REQUIRETLS are not
+    /// sent to it (RFC 8689, 4.2.1).
+    #[must_use]
+    pub const fn with_authentic_host(mut self) -> Self {
+        self.authentic = true;
         self
     }
 
@@ -171,17 +198,36 @@ impl Destination {
         self.connect_timeout
     }
 
-    /// Opens a connection over a transport that was connected to this host, or to something that stands for it.
+    /// As [`connect`](Self::connect), over a transport that is connected already.
     ///
     /// # Errors
     ///
-    /// As [`Connection::open`].
+    /// As there.
     pub async fn open<I: Io>(&self, io: I) -> Result<Connection<I>, Error> {
+        self.connect(std::future::ready(Ok(io))).await
+    }
+
+    /// Connects as `socket` does, to this host or to something that stands for it, and opens the connection: TLS, greeting,
+    /// EHLO, AUTH.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::LmtpPort`] ahead of anything else; `socket`'s; and as [`Connection::open`].
+    pub async fn connect<I: Io>(
+        &self,
+        socket: impl Future<Output = std::io::Result<I>>,
+    ) -> Result<Connection<I>, Error> {
+        if self.config.protocol == Protocol::Lmtp && self.port == 25 {
+            return Err(Error::new(ErrorKind::LmtpPort, Stage::Connect));
+        }
+        let io = socket.await.map_err(|error| Error::new(error, Stage::Connect))?;
         let name = self.name.clone().or_else(|| io.local().map(|address| address.ip().into()));
         let name = name.unwrap_or_else(|| IpAddr::from(Ipv4Addr::LOCALHOST).into());
         let mut options = Options::new(name).with_starttls(StartTls::Off);
         options.credentials.clone_from(&self.credentials);
+        options.mechanisms = self.mechanisms;
         options.auth_in_clear = self.auth_in_clear;
+        options.host_is_authentic = self.authentic;
         options.cached.clone_from(&self.cached);
         let security = match &self.mode {
             Mode::Plain => Security::Plain,
@@ -196,15 +242,16 @@ impl Destination {
         Connection::open(io, &security, Arc::new(options), Arc::clone(&self.config)).await
     }
 
-    /// The error of a transport that could not be connected.
-    #[must_use]
-    pub fn unreachable(&self, error: std::io::Error) -> Error {
-        Error::new(ErrorKind::Io(error), Stage::Connect)
-    }
-
     #[cfg(feature = "rustls")]
     fn server_name(&self) -> Result<rustls::pki_types::ServerName<'static>, Error> {
         rustls::pki_types::ServerName::try_from(self.host.clone())
             .map_err(|_| Error::new(ErrorKind::NoTls, Stage::Handshake))
+    }
+}
+
+/// [`plain`](Destination::plain), at this address: what a test or an example has of a server that it has just started.
+impl From<SocketAddr> for Destination {
+    fn from(address: SocketAddr) -> Self {
+        Self::plain(address.ip().to_string(), address.port())
     }
 }

@@ -32,6 +32,12 @@ pub enum ErrorKind {
     /// TLS was asked for, and no TLS configuration was given, or the host's name fits no certificate.
     #[error("TLS is not configured for this host")]
     NoTls,
+    /// The server is configured as no server may be.
+    #[error(transparent)]
+    Config(#[from] smtp_proto::server::Invalid),
+    /// LMTP is not spoken on port 25 (RFC 2033). Nothing was connected.
+    #[error("LMTP is not spoken on port 25")]
+    LmtpPort,
     /// A balancer that has to say who the client is did not: its connection was closed.
     #[error(transparent)]
     Proxy(#[from] smtp_proto::proxy::Malformed),
@@ -135,7 +141,8 @@ impl std::error::Error for Error {
         match &self.0.kind {
             ErrorKind::Io(error) => Some(error),
             ErrorKind::Tls(error) => Some(error),
-            ErrorKind::NoTls => None,
+            ErrorKind::NoTls | ErrorKind::LmtpPort => None,
+            ErrorKind::Config(error) => Some(error),
             ErrorKind::Proxy(error) => Some(error),
             ErrorKind::Session(error) => Some(error),
         }

@@ -10,13 +10,10 @@ use smtp_proto::command::{Attributes, Mail, Rcpt, Verb};
 use smtp_proto::dot::Body;
 use smtp_proto::extension::Capabilities;
 use smtp_proto::reply::Reply;
-use smtp_proto::server::Server;
-use smtp_proto::status::{Code, Enhanced};
+pub use smtp_proto::server::usual::OK;
+use smtp_proto::server::{Server, usual};
 
-use crate::Error;
-
-/// The reply that takes a command or a message.
-pub const OK: Reply<'static> = Reply::fixed(Code::OK, None, "ok");
+use crate::{Error, Proxy};
 
 /// What a handler is told of the connection that it serves.
 #[derive(Debug)]
@@ -25,6 +22,8 @@ pub struct Peer<'c> {
     /// The client's address, where the transport has one; or what a trusted balancer said in its place, by a PROXY header
     /// or by XCLIENT.
     pub address: Option<SocketAddr>,
+    /// What a trusted balancer's PROXY header said, if there was one: where the client connected to, and whatever else.
+    pub proxy: Option<&'c Proxy>,
     /// The machine: whether TLS is on, who greeted how.
     pub server: &'c Server,
     /// The rustls connection, for the client's certificate.
@@ -32,16 +31,36 @@ pub struct Peer<'c> {
     pub tls: Option<&'c rustls::Connection>,
 }
 
+/// What a client says in an exchange of a mechanism of one's own.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Said<'s> {
+    /// AUTH, with its initial response, if it has one. Whatever exchange went before is over, and may have been given up.
+    Begin(Option<&'s [u8]>),
+    /// The response to the last challenge.
+    Response(&'s [u8]),
+}
+
+/// What a server says in it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Answer {
+    /// 334 and this, which the machine encodes: the client's response comes next.
+    Challenge(Vec<u8>),
+    /// 235, which logs in, or a refusal: the exchange is over.
+    Reply(Reply<'static>),
+}
+
 /// What a server does: one handler for each connection.
 ///
-/// Every method has a default that does what a server without an opinion does: it takes every transaction, throws the
-/// message away, and lets nobody log in. A method may take its time: what is owed to the client already is written
-/// before, and what the client sends meanwhile waits.
+/// What becomes of a message, [`message`](Self::message) has to say. Every other method has a default that does what a
+/// server without an opinion does: it takes every transaction, and lets nobody log in. A method may take its time: what is
+/// owed to the client already is written before, and what the client sends meanwhile waits.
 pub trait Handler: Send {
     /// The connection was opened, in TLS if it is implicit: 220, or 554, 521 or 421 to turn it away.
     fn connected(&mut self, peer: Peer<'_>) -> impl Future<Output = Reply<'static>> + Send {
         let _ = peer;
-        ready(Reply::fixed(Code::READY, None, "ESMTP"))
+        ready(usual::GREETING)
     }
 
     /// STARTTLS has put TLS on: what the client said before is void, its login included (RFC 3207, 4.2).
@@ -57,7 +76,7 @@ pub trait Handler: Send {
         offered: &mut Capabilities<'static>,
     ) -> impl Future<Output = Reply<'static>> + Send {
         let _ = (verb, name, offered);
-        ready(Reply::fixed(Code::OK, None, "at your service"))
+        ready(usual::HELLO)
     }
 
     /// MAIL. The machine has checked its parameters against what was offered.
@@ -83,10 +102,9 @@ pub trait Handler: Send {
         ready(Ok(()))
     }
 
-    /// The message is here, whole: a 250 takes it over.
-    fn message(&mut self) -> impl Future<Output = Reply<'static>> + Send {
-        ready(OK)
-    }
+    /// The message is here, whole: a 250 takes it over, and answers for it from then on (RFC 5321, 4.2.5). That there is no
+    /// default keeps a server from taking messages that nobody keeps.
+    fn message(&mut self) -> impl Future<Output = Reply<'static>> + Send;
 
     /// In LMTP and under PRDR, after [`message`](Self::message): what becomes of it for the accepted recipient of this
     /// number, counted from 0.
@@ -120,14 +138,18 @@ pub trait Handler: Send {
         ready(acting_as.is_none_or(|other| other == user))
     }
 
+    /// A step of a mechanism of one's own, one that the capabilities list and this crate does not know
+    /// ([`with_keyword("AUTH NTLM")`](Capabilities::with_keyword)). It is offered without TLS too, so list one that shows a
+    /// password at [`hello`](Self::hello), under TLS only. A 235 logs in without [`authorize`](Self::authorize) being asked.
+    fn exchange(&mut self, mechanism: &str, said: Said<'_>) -> impl Future<Output = Answer> + Send {
+        let _ = (mechanism, said);
+        ready(Answer::Reply(usual::NO_LOGIN))
+    }
+
     /// VRFY.
     fn vrfy(&mut self, text: &str) -> impl Future<Output = Reply<'static>> + Send {
         let _ = text;
-        ready(Reply::fixed(
-            Code::CANNOT_VERIFY,
-            Some(Enhanced::fixed(2, 5, 2)),
-            "send some mail, we shall see",
-        ))
+        ready(usual::CANNOT_VERIFY)
     }
 
     /// XCLIENT, from whom it is offered to ([`Service::with_xclient`](crate::Service::with_xclient)): 220 opens a new
@@ -139,7 +161,7 @@ pub trait Handler: Send {
         attributes: &Attributes<'_>,
     ) -> impl Future<Output = Reply<'static>> + Send {
         let _ = (peer, attributes);
-        ready(Reply::fixed(Code::READY, None, "ESMTP"))
+        ready(usual::GREETING)
     }
 
     /// XFORWARD, from whom it is offered to ([`Service::with_xforward`](crate::Service::with_xforward)): who gave this mail

@@ -56,6 +56,11 @@ pub trait Io: Send {
         None
     }
 
+    /// Who keeps a record of the conversation, if anybody: it is told what is said as it is without TLS.
+    fn record(&mut self) -> Option<&mut dyn Record> {
+        None
+    }
+
     /// Tells the peer that nothing more will be written; reading goes on. Does nothing where the transport cannot.
     ///
     /// Closing a socket that has unread input resets the connection, and the peer may lose the last reply. This,
@@ -66,6 +71,15 @@ pub trait Io: Send {
     fn shutdown_write(&mut self) -> impl Future<Output = io::Result<()>> + Send {
         async { Ok(()) }
     }
+}
+
+/// Keeps a record of a conversation in the clear, whatever TLS makes of it. Passwords are said, too, and messages.
+pub trait Record: Send {
+    /// This end says so, and all of it is to leave together.
+    fn said(&mut self, octets: &[u8]);
+
+    /// The other end has said so.
+    fn heard(&mut self, octets: &[u8]);
 }
 
 /// Where connections come from, and the two things that a server needs of the runtime beneath it.

@@ -180,7 +180,7 @@ impl<C: Connector> Pool<C> {
             let part = if open.len() == recipients {
                 envelope
             } else {
-                rest = part(envelope, &open);
+                rest = envelope.part(&open);
                 &rest
             };
             let sent = kept.connection.send_from(part, &mut message).await;
@@ -247,8 +247,7 @@ impl<C: Connector> Shared<C> {
             }
             kept.connection.hang_up().await;
         }
-        let io = self.connector.connect(&self.to).await.map_err(|error| self.to.unreachable(error))?;
-        let connection = self.to.open(io).await?;
+        let connection = self.to.connect(self.connector.connect(&self.to)).await?;
         Ok((Kept { connection, since: Duration::ZERO, messages: 0 }, false))
     }
 
@@ -284,14 +283,6 @@ impl<C: Connector> Shared<C> {
             kept.connection.hang_up().await;
         }
     }
-}
-
-/// The envelope for some of its recipients.
-fn part<'a>(envelope: &'a Envelope<'_>, recipients: &[usize]) -> Envelope<'a> {
-    let mut part =
-        Envelope::new(envelope.from.as_borrowed(), recipients.iter().map(|at| envelope.to[*at].clone()));
-    part.params = envelope.params.clone();
-    part
 }
 
 /// Recipients that another connection may have room for.

@@ -48,12 +48,17 @@ impl<I: Io> Pump<I> {
         if self.link.peer_closed() {
             return Ok(0);
         }
+        let known = self.link.input().len();
         let n = self.io.read(self.link.incoming(), until).await?;
         if n == 0 {
             self.link.eof()?;
             return Ok(0);
         }
-        if let Err(error) = self.link.received() {
+        let received = self.link.received();
+        if let Some(record) = self.io.record() {
+            record.heard(self.link.input().get(known..).unwrap_or_default());
+        }
+        if let Err(error) = received {
             // The alert says why, as far as the peer still listens.
             let _ = self.flush(until).await;
             return Err(error.into());
@@ -141,6 +146,13 @@ pub(crate) async fn flush<I: Io>(
     outlet: &mut Outlet<'_>,
     until: Option<Duration>,
 ) -> io::Result<()> {
+    // During a handshake it waits.
+    if !outlet.is_handshaking()
+        && !outlet.output().is_empty()
+        && let Some(record) = io.record()
+    {
+        record.said(outlet.output());
+    }
     loop {
         let outgoing = outlet.outgoing();
         if outgoing.is_empty() {

@@ -2,22 +2,23 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
-use smtp_proto::auth::server::{Exchange, Next, Offer};
-use smtp_proto::auth::{ChannelBinding, Mechanism, NONCE_LEN};
 use smtp_proto::command::Attribute;
-use smtp_proto::extension::Capabilities;
 use smtp_proto::reply::Reply;
 use smtp_proto::server::{Config, Event};
 use smtp_proto::stage::{Protocol, Stage};
 use smtp_proto::status::{Code, Enhanced};
 
-use crate::handler::Peer;
+use crate::handler::{Peer, Said};
 use crate::pump::attend;
-use crate::server::{Connection, Security};
+use crate::server::{Connection, GRACE, Security};
 use crate::trust::{claimed, known};
 use crate::{Error, Handler, Io, Listener, Shutdown, Trust, accept_loop};
+use login::{Login, conclude, unbind};
+
+mod login;
 
 /// What a server is, for every connection that it accepts.
 #[derive(Clone, Debug)]
@@ -31,13 +32,15 @@ pub struct Service {
     pub max_connections: usize,
     /// Whom to believe about who the client is.
     pub trust: Trust,
+    /// How long a shutdown waits for messages in hand: see [`Connection::with_grace`].
+    pub grace: Duration,
 }
 
 impl Service {
     /// A service in the clear, for at most 1,000 connections at once.
     #[must_use]
     pub const fn new(config: Arc<Config>) -> Self {
-        Self { config, security: Security::Plain, max_connections: 1000, trust: Trust::NOBODY }
+        Self { config, security: Security::Plain, max_connections: 1000, trust: Trust::NOBODY, grace: GRACE }
     }
 
     /// Offers STARTTLS.
@@ -79,6 +82,13 @@ impl Service {
         self
     }
 
+    /// From a shutdown on, waits so long for messages in hand: 30 seconds otherwise.
+    #[must_use]
+    pub const fn with_grace(mut self, time: Duration) -> Self {
+        self.grace = time;
+        self
+    }
+
     /// Serves so many connections at once.
     #[must_use]
     pub const fn with_max_connections(mut self, connections: usize) -> Self {
@@ -90,11 +100,12 @@ impl Service {
 /// Accepts connections and serves each with a handler of its own, until `shutdown` begins and all have ended.
 ///
 /// At the shutdown, connections between two messages are closed with a 421 at once, the others when their message was
-/// answered.
+/// answered, or when [`Service::grace`] is over.
 ///
 /// # Errors
 ///
-/// As [`accept_loop`](crate::accept_loop): when no connection can come any more.
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) for a configuration that [is none for a server](Config::check). Else as
+/// [`accept_loop`](crate::accept_loop): when no connection can come any more.
 pub async fn serve<L, H>(
     listener: L,
     service: Service,
@@ -105,13 +116,14 @@ where
     L: Listener,
     H: Handler + 'static,
 {
+    service.config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let run = |io| {
         let mut handler = handler();
-        let Service { config, security, trust, .. } = service.clone();
+        let Service { config, security, trust, grace, .. } = service.clone();
         let shutdown = shutdown.clone();
         async move {
             let ended = match Connection::new(io, config, security, shutdown) {
-                Ok(connection) => connection.with_trust(trust).serve(&mut handler).await,
+                Ok(connection) => connection.with_trust(trust).with_grace(grace).serve(&mut handler).await,
                 Err(error) => Err(error),
             };
             handler.ended(ended);
@@ -135,7 +147,7 @@ impl<I: Io> Connection<I> {
     /// As [`next`](Self::next): how the connection ended that did not end well. The handler's transaction was reset.
     pub async fn serve<H: Handler>(&mut self, handler: &mut H) -> Result<(), Error> {
         let mut message = Message::default();
-        let mut exchange = None;
+        let mut login = None;
         // Deriving it is worth many commands, and it stays the same.
         let mut exporter = None;
         let (mut connected, mut secured) = (false, false);
@@ -157,7 +169,7 @@ impl<I: Io> Connection<I> {
                 }
             }
             connected = true;
-            let answered = self.answer(taken, handler, &mut message, &mut exchange, exporter.as_ref()).await;
+            let answered = self.answer(taken, handler, &mut message, &mut login, exporter.as_ref()).await;
             if let Err(error) = answered {
                 handler.reset();
                 return Err(Error::new(error, Stage::Idle));
@@ -168,6 +180,7 @@ impl<I: Io> Connection<I> {
     fn peer(&self) -> Peer<'_> {
         Peer {
             address: self.address,
+            proxy: self.proxy(),
             server: &self.server,
             #[cfg(feature = "rustls")]
             tls: self.pump.link.tls_connection(),
@@ -180,7 +193,7 @@ impl<I: Io> Connection<I> {
         taken: smtp_proto::server::Taken,
         handler: &mut H,
         message: &mut Message,
-        exchange: &mut Option<Exchange>,
+        login: &mut Option<Login>,
         exporter: Option<&[u8; 32]>,
     ) -> io::Result<()> {
         let until = self.write_deadline();
@@ -282,38 +295,34 @@ impl<I: Io> Connection<I> {
             }
             Event::Auth { mechanism, initial } => {
                 let initial = initial.map(|text| text.decode());
-                // Whoever lists mechanisms of their own pulls, and answers this by `challenge`.
-                let Some(mechanism) = mechanism.known() else {
-                    accept(server, out.output());
-                    return Ok(());
+                let begun = match mechanism.known() {
+                    None => Login::own(mechanism.as_str()),
+                    Some(known) => match Login::known(known, exporter, server) {
+                        Ok(begun) => begun,
+                        Err(error) => {
+                            give(server, &error.reply(), out.output());
+                            return Ok(());
+                        }
+                    },
                 };
-                match begin(mechanism, exporter, server) {
-                    Ok(mut begun) => {
-                        let next = begun.start(initial.as_deref());
-                        let work = authenticate(handler, &mut begun, next, mechanism);
-                        let verdict = attend(work, io, out, until).await?;
-                        *exchange = Some(begun);
-                        conclude(verdict, exchange, server, out.output());
-                        return Ok(());
-                    }
-                    Err(error) => error.reply(),
-                }
+                let work = begun.go_on(handler, Said::Begin(initial.as_deref()));
+                let (answer, begun) = attend(work, io, out, until).await?;
+                *login = conclude(answer, begun, server, out.output());
+                return Ok(());
             }
             Event::AuthResponse(text) => {
-                let Some(mut begun) = exchange.take() else {
+                let Some(begun) = login.take() else {
                     accept(server, out.output());
                     return Ok(());
                 };
-                let next = begun.respond(&text.decode());
-                let mechanism = begun.mechanism();
-                let verdict =
-                    attend(authenticate(handler, &mut begun, next, mechanism), io, out, until).await?;
-                *exchange = Some(begun);
-                conclude(verdict, exchange, server, out.output());
+                let response = text.decode();
+                let work = begun.go_on(handler, Said::Response(&response));
+                let (answer, begun) = attend(work, io, out, until).await?;
+                *login = conclude(answer, begun, server, out.output());
                 return Ok(());
             }
             Event::AuthCancelled => {
-                *exchange = None;
+                *login = None;
                 return Ok(());
             }
             Event::Vrfy(text) => attend(handler.vrfy(text.as_str()), io, out, until).await?,
@@ -390,84 +399,5 @@ fn give(server: &mut smtp_proto::server::Server, reply: &Reply<'_>, output: &mut
 fn accept(server: &mut smtp_proto::server::Server, output: &mut bytes::BytesMut) {
     if let Some(reply) = server.default_reply() {
         give(server, &reply, output);
-    }
-}
-
-/// Leaves out the mechanisms that bind to a TLS connection, where there is nothing to bind to.
-fn unbind(offered: &mut Capabilities<'static>) {
-    let mechanisms = offered.mechanisms();
-    let unbound = mechanisms.iter().filter(|mechanism| !mechanism.binds()).collect();
-    if mechanisms != unbound {
-        *offered = std::mem::take(offered).with_mechanisms(unbound);
-    }
-}
-
-/// How an exchange goes on.
-enum Verdict {
-    Challenge(Vec<u8>),
-    Done(Reply<'static>),
-}
-
-fn begin(
-    mechanism: Mechanism,
-    exporter: Option<&[u8; 32]>,
-    server: &smtp_proto::server::Server,
-) -> Result<Exchange, smtp_proto::auth::Error> {
-    let mut nonce = [0; NONCE_LEN];
-    // Without randomness the exchange refuses to begin, as the nonce is then too short.
-    let nonce = getrandom::fill(&mut nonce).map_or(&[][..], |()| &nonce[..]);
-    let binding = exporter.map_or(ChannelBinding::None, |octets| ChannelBinding::Exporter(octets));
-    let mechanisms = server.capabilities().mechanisms();
-    let domain = server.config().domain.as_str();
-    Exchange::new(mechanism, &Offer::new(mechanisms, nonce).with_binding(binding).with_domain(domain))
-}
-
-/// Asks the handler whatever the exchange wants to know, until the client has to speak again or all is said.
-async fn authenticate<H: Handler>(
-    handler: &mut H,
-    exchange: &mut Exchange,
-    mut next: Next,
-    mechanism: Mechanism,
-) -> Verdict {
-    const WELCOME: Reply<'static> =
-        Reply::fixed(Code::AUTHENTICATED, Some(Enhanced::fixed(2, 7, 0)), "authenticated");
-    loop {
-        next = match next {
-            Next::Challenge(data) => return Verdict::Challenge(data),
-            Next::Verify(claim) => match handler.authenticate(&claim).await {
-                Some(user) => exchange.accept(user),
-                None => exchange.deny(),
-            },
-            Next::Lookup { user } => match handler.secret(&user, mechanism).await {
-                Some(secret) => exchange.with_secret(&secret),
-                None => exchange.deny(),
-            },
-            Next::Accept { user, authzid } => {
-                let may = handler.authorize(&user, authzid.as_deref()).await;
-                let denied = smtp_proto::auth::Error::Denied;
-                return Verdict::Done(if may { WELCOME } else { denied.reply() });
-            }
-            Next::Refuse(error) => return Verdict::Done(error.reply()),
-            _ => exchange.deny(),
-        }
-    }
-}
-
-fn conclude(
-    verdict: Verdict,
-    exchange: &mut Option<Exchange>,
-    server: &mut smtp_proto::server::Server,
-    output: &mut bytes::BytesMut,
-) {
-    match verdict {
-        Verdict::Challenge(data) => {
-            if server.challenge(&data, output).is_err() {
-                crate::server::unanswered(server, output);
-            }
-        }
-        Verdict::Done(reply) => {
-            *exchange = None;
-            give(server, &reply, output);
-        }
     }
 }

@@ -18,7 +18,7 @@ use smtp_proto::stage::Stage;
 use smtp_proto::status::{Code, Enhanced};
 
 use crate::pump::{Blocked, Pump};
-use crate::{Error, ErrorKind, Io, Shutdown, Trust, unless};
+use crate::{Error, ErrorKind, Io, Proxy, Shutdown, Trust, unless};
 
 /// How a server's connections are secured.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +51,10 @@ pub struct Connection<I> {
     shutdown: Shutdown,
     /// What has come of a PROXY header, while one is awaited.
     header: Option<BytesMut>,
+    proxy: Option<Proxy>,
+    grace: Duration,
+    /// The age by which the conversation is over, once a shutdown was seen.
+    leave_by: Option<Duration>,
     /// Octets of the input that the last turn borrowed.
     lent: usize,
     greeted: bool,
@@ -83,8 +87,9 @@ impl<I: Io> Connection<I> {
     ///
     /// # Errors
     ///
-    /// If the TLS configuration can't be used.
+    /// If the configuration [is none for a server](Config::check), or that of TLS can't be used.
     pub fn new(io: I, config: Arc<Config>, security: Security, shutdown: Shutdown) -> Result<Self, Error> {
+        config.check().map_err(|error| Error::new(error, Stage::Connect))?;
         let link = match &security {
             #[cfg(feature = "rustls")]
             Security::Implicit(tls) => Link::tls(handshake::tls(tls)?),
@@ -100,6 +105,9 @@ impl<I: Io> Connection<I> {
             trust: Trust::NOBODY,
             shutdown,
             header: None,
+            proxy: None,
+            grace: GRACE,
+            leave_by: None,
             lent: 0,
             greeted: false,
             ended: false,
@@ -113,6 +121,20 @@ impl<I: Io> Connection<I> {
         self.header = trust.proxy.contain(self.address).then(BytesMut::new);
         self.trust = trust;
         self
+    }
+
+    /// From a shutdown on, gives what is in hand so long to come to its end; then comes a 421. 30 seconds otherwise.
+    /// Precedents: 30 seconds (Kubernetes), 90 (systemd). The time that a handler takes is its own.
+    #[must_use]
+    pub const fn with_grace(mut self, time: Duration) -> Self {
+        self.grace = time;
+        self
+    }
+
+    /// What a trusted PROXY header said, if there was one.
+    #[must_use]
+    pub const fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
     }
 
     /// The client's address: the transport's, if it has one, or what a trusted PROXY header said in its place, or XCLIENT
@@ -213,8 +235,12 @@ impl<I: Io> Connection<I> {
             self.listen().await;
         }
         loop {
-            if self.shutdown.has_begun() {
+            if self.shutdown.has_begun() && self.leave_by.is_none() {
                 self.server.shut_down();
+                self.leave_by = Some(self.pump.io.age().saturating_add(self.grace));
+            }
+            if self.leave_by.is_some_and(|by| self.pump.io.age() >= by) && self.server.owed() == 0 {
+                self.server.close(self.pump.link.output());
             }
             let now = self.pump.io.age();
             let (input, output) = self.pump.link.split();
@@ -255,6 +281,7 @@ impl<I: Io> Connection<I> {
                     if let Proxied::For { source, .. } = proxied {
                         (self.address, self.believed) = (Some(source), Some(source));
                     }
+                    self.proxy = Some(Proxy::new(proxied, &header[..len]));
                     let incoming = self.pump.link.incoming();
                     incoming.extend_from_slice(&header[len..]);
                     self.header = None;
@@ -299,13 +326,18 @@ impl<I: Io> Connection<I> {
         if idle {
             self.pump.link.release();
         }
-        let read = if idle {
-            unless(&self.shutdown, self.pump.read(until)).await
-        } else {
-            Some(self.pump.read(until).await)
+        // A shutdown is seen at once, also in the midst of a message; from then on it has its time.
+        let read = match self.leave_by {
+            None => unless(&self.shutdown, self.pump.read(until)).await,
+            Some(by) => Some(self.pump.read(Some(until.map_or(by, |until| until.min(by)))).await),
         };
         match read {
             None => Ok(true),
+            Some(Err(blocked))
+                if blocked.is_timeout() && self.leave_by.is_some_and(|by| self.pump.io.age() >= by) =>
+            {
+                Ok(true)
+            }
             Some(Ok(0)) => {
                 self.server.eof()?;
                 Ok(false)
@@ -353,7 +385,8 @@ impl<I: Io> Connection<I> {
     }
 
     pub(crate) fn write_deadline(&self) -> Option<Duration> {
-        Some(self.pump.io.age().saturating_add(self.server.config().timeouts.write))
+        let until = self.pump.io.age().saturating_add(self.server.config().timeouts.write);
+        Some(self.leave_by.map_or(until, |by| until.min(by)))
     }
 
     async fn end(&mut self) {
@@ -363,6 +396,9 @@ impl<I: Io> Connection<I> {
         self.pump.linger(until).await;
     }
 }
+
+/// How long what is in hand may take from a shutdown on.
+pub(crate) const GRACE: Duration = Duration::from_secs(30);
 
 /// How long the last words may take to leave.
 const GOODBYE: Duration = Duration::from_secs(10);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use smtp_proto::command::{Attribute, Attributes};
 use smtp_proto::extension::{Capabilities, Extension};
+use smtp_proto::proxy::Proxied;
 
 /// Whom a server believes when it is told who the client is: networks for each of the ways to say so. By default,
 /// nobody.
@@ -16,6 +17,30 @@ pub struct Trust {
     pub(crate) proxy: Networks,
     xclient: Networks,
     xforward: Networks,
+}
+
+/// What a trusted balancer said by a PROXY header.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    said: Proxied,
+    header: Box<[u8]>,
+}
+
+impl Proxy {
+    pub(crate) fn new(said: Proxied, header: &[u8]) -> Self {
+        Self { said, header: header.into() }
+    }
+
+    /// Whom it speaks for: a client and where that connected to, or itself.
+    #[must_use]
+    pub const fn said(&self) -> Proxied {
+        self.said
+    }
+
+    /// What else it says, in version 2: type and value of each field. See [`Proxied::tlvs`].
+    pub fn tlvs(&self) -> impl Iterator<Item = (u8, &[u8])> {
+        Proxied::tlvs(&self.header)
+    }
 }
 
 /// Networks, or the lack of an opinion.

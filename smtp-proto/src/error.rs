@@ -114,9 +114,22 @@ pub enum NotNow {
     /// Replies are owed that have to come first, or the flight is full: poll until `can_send`.
     #[error("replies are awaited first")]
     AwaitingReply,
-    /// No reply is owed.
+    /// No reply is owed: to a server, nothing asks for one; to a conversation, its reply has come.
     #[error("no reply is owed")]
     NothingOwed,
+    /// The server has not asked for a response to AUTH.
+    #[error("no challenge of AUTH is open")]
+    NotChallenged,
+    /// A login has succeeded already.
+    #[error("a login has succeeded already")]
+    Authenticated,
+    /// The verb has a method of its own, which knows what comes of it.
+    #[error("this verb has a method of its own")]
+    OwnMethod,
+    /// Line ends are kept as they are ([`LineEnds::Keep`](crate::dot::LineEnds::Keep)), which is for BINARYMIME, and DATA
+    /// does not carry that (RFC 3030, 3).
+    #[error("line ends are kept, which DATA cannot carry")]
+    LineEndsKept,
     /// This code does not answer what was asked: 354 answers only DATA, 334 is `challenge`'s.
     #[error("{0} does not answer this command")]
     WrongCode(Code),

@@ -58,7 +58,8 @@ impl Default for ServerTimeouts {
 #[non_exhaustive]
 pub struct ServerLimits {
     /// Octets of a command line with its CRLF. RFC 5321, 4.5.3.1.4 asks for 512 and what each extension adds: 2,048
-    /// or more in all. Precedents: 1,000, 2,000, 2,048, 16 KiB.
+    /// or more in all. Precedents: 1,000, 2,000, 2,048, 16 KiB. Less than 512 is
+    /// [refused](crate::server::Config::check).
     pub line: usize,
     /// Octets of an AUTH response line with its CRLF: RFC 4954, 4 asks for 12,288.
     pub auth_line: usize,

@@ -300,6 +300,12 @@ impl<'l> Outlet<'l> {
         self.output
     }
 
+    /// As [`Link::is_handshaking`].
+    #[must_use]
+    pub fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
+    }
+
     /// As [`Link::outgoing`].
     pub fn outgoing(&mut self) -> &[u8] {
         Outlet { output: self.output, tls: self.tls.as_deref_mut() }.into_outgoing()
@@ -371,6 +377,11 @@ impl fmt::Debug for Link {
 #[must_use]
 pub const fn looks_like_tls(octets: &[u8]) -> bool {
     matches!(octets, [0x15 | 0x16, 0x03, 0x00..=0x04, ..])
+}
+
+/// Whether these octets are too few to say whether they [look like TLS](looks_like_tls), and may come to.
+pub(crate) const fn may_become_tls(octets: &[u8]) -> bool {
+    matches!(octets, [0x15 | 0x16] | [0x15 | 0x16, 0x03])
 }
 
 /// Removes `n` octets or all there are; `BytesMut::advance` would panic on more.

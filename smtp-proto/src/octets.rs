@@ -19,19 +19,29 @@ pub(crate) fn find<const LIMIT: u8>(
 
 /// Where the first octet from `from` on is that is below `LIMIT`, at most 0x80.
 #[inline(always)]
-fn first_below<const LIMIT: u8>(octets: &[u8], mut from: usize) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    while let Some(eight) = octets.get(from..)?.first_chunk() {
-        let word = u64::from_le_bytes(*eight);
-        // The borrow of one goes only to those behind it: of what is marked, the first is right.
-        let below = word.wrapping_sub(ONES * LIMIT as u64) & !word & (ONES << 7);
-        if below != 0 {
-            return Some(from + below.trailing_zeros() as usize / 8);
+fn first_below<const LIMIT: u8>(octets: &[u8], from: usize) -> Option<usize> {
+    let rest = octets.get(from..)?;
+    let (eights, ragged) = rest.as_chunks();
+    for (n, eight) in eights.iter().enumerate() {
+        if let Some(at) = below::<LIMIT>(*eight) {
+            return Some(from + 8 * n + at);
         }
-        from += 8;
     }
-    let rest = octets[from..].iter().position(|octet| *octet < LIMIT)?;
-    Some(from + rest)
+    // The last eight, of which some were looked at.
+    match rest.last_chunk() {
+        _ if ragged.is_empty() => None,
+        Some(last) => below::<LIMIT>(*last).map(|at| octets.len() - 8 + at),
+        None => ragged.iter().position(|octet| *octet < LIMIT).map(|at| from + at),
+    }
+}
+
+#[inline(always)]
+fn below<const LIMIT: u8>(eight: [u8; 8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    let word = u64::from_le_bytes(eight);
+    // The borrow of one goes only to those behind it: of what is marked, the first is right.
+    let below = word.wrapping_sub(ONES * LIMIT as u64) & !word & (ONES << 7);
+    if below == 0 { None } else { Some(below.trailing_zeros() as usize / 8) }
 }
 
 #[cfg(test)]

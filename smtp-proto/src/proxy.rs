@@ -10,6 +10,7 @@ use bytes::BufMut;
 use nom::bytes::complete::{tag, take, take_till1};
 use nom::character::complete::char;
 use nom::combinator::{all_consuming, map_res, verify};
+use nom::multi::length_data;
 use nom::number::complete::{be_u8, be_u16};
 use nom::sequence::preceded;
 use nom::{IResult, Parser};
@@ -94,6 +95,27 @@ impl Proxied {
         Ok(Some((proxied, 16 + len)))
     }
 
+    /// What else a header says that [`parse`](Self::parse) has taken: type and value of each field (section 2.2), such as 0x02,
+    /// the name that the client asked for in TLS, and 0x20, what became of that. A header of version 1 has none.
+    ///
+    /// ```
+    /// # use smtp_proto::proxy::Proxied;
+    /// let header = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\x0d\x02\0\x0amx.example";
+    /// assert!(Proxied::tlvs(&header[..]).eq([(0x02, &b"mx.example"[..])]));
+    /// ```
+    pub fn tlvs(header: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+        let body = header.strip_prefix(V2).and_then(|rest| match rest {
+            [_, family, _, _, body @ ..] => body.get(addresses_len(*family)?..),
+            _ => None,
+        });
+        let mut rest = body.unwrap_or_default();
+        core::iter::from_fn(move || {
+            let (behind, field) = tlv(rest).ok()?;
+            rest = behind;
+            Some(field)
+        })
+    }
+
     /// Writes a header of version 2.
     pub fn write(&self, output: &mut impl BufMut) {
         output.put_slice(V2);
@@ -115,6 +137,22 @@ impl Proxied {
         output.put_u16(source.port());
         output.put_u16(destination.port());
     }
+}
+
+/// Octets of the addresses of a family (section 2.2): none, IPv4, IPv6, Unix.
+const fn addresses_len(family: u8) -> Option<usize> {
+    match family >> 4 {
+        0 => Some(0),
+        1 => Some(12),
+        2 => Some(36),
+        3 => Some(216),
+        _ => None,
+    }
+}
+
+/// `pp2_tlv`: a type, a length of two octets, a value (section 2.2).
+fn tlv(input: &[u8]) -> IResult<&[u8], (u8, &[u8])> {
+    (be_u8, length_data(be_u16)).parse(input)
 }
 
 const fn mapped(address: IpAddr) -> Ipv6Addr {
@@ -245,5 +283,29 @@ mod tests {
         let mut local = Vec::new();
         Proxied::Local.write(&mut local);
         assert_eq!(Proxied::parse(&local), Ok(Some((Proxied::Local, 16))));
+    }
+
+    #[test]
+    fn what_else_is_said_is_given_out_as_far_as_it_is_whole() {
+        let fields = [&[2, 0, 2][..], b"mx", &[4, 0, 0], &[0xE0, 0, 1, 7]].concat();
+        let said = [(2, &b"mx"[..]), (4, b""), (0xE0, &[7])];
+        for (family, addresses) in [(0x11, 12), (0x21, 36), (0x31, 216), (0x00, 0)] {
+            let header = |fields: &[u8]| {
+                let len = u16::try_from(addresses + fields.len()).unwrap().to_be_bytes();
+                [V2, &[0x21, family], &len, &alloc::vec![1; addresses], fields].concat()
+            };
+            let whole = header(&fields);
+            assert!(
+                Proxied::parse(&whole).is_ok_and(|parsed| parsed.is_some_and(|(_, len)| len == whole.len()))
+            );
+            assert_eq!(Proxied::tlvs(&whole).collect::<Vec<_>>(), said, "{family:#x}");
+            assert_eq!(Proxied::tlvs(&header(b"")).count(), 0);
+            // A field that is cut short, and all behind it, is none.
+            assert_eq!(Proxied::tlvs(&header(&fields[..fields.len() - 1])).collect::<Vec<_>>(), said[..2]);
+        }
+        let unknown = [V2, &[0x21, 0x41, 0, 3, 1, 0, 0]].concat();
+        for none in [&b"PROXY UNKNOWN\r\n"[..], &unknown, V2, b""] {
+            assert_eq!(Proxied::tlvs(none).count(), 0, "{}", none.escape_ascii());
+        }
     }
 }

@@ -13,10 +13,10 @@ use crate::exit::chain;
 /// An error in full: the server, the step, what it said, and what to try.
 #[must_use]
 pub(super) fn explain(error: &Error, server: &Server) -> String {
-    let (host, port, said) = (&server.host, server.port, chain(error));
+    let said = chain(error);
     match what_to_try(error, server) {
-        Some(advice) => format!("{host}, port {port}: {said}\n  {advice}"),
-        None => format!("{host}, port {port}: {said}"),
+        Some(advice) => format!("{server}: {said}\n  {advice}"),
+        None => format!("{server}: {said}"),
     }
 }
 
@@ -24,6 +24,7 @@ fn what_to_try(error: &Error, server: &Server) -> Option<String> {
     let port = server.port;
     Some(match error.kind() {
         ErrorKind::Io(error_kind) if error.stage() == Stage::Connect => match error_kind.kind() {
+            _ if server.socket.is_some() => "is the server up, and this its socket?".into(),
             io::ErrorKind::ConnectionRefused => {
                 format!("nobody listens there: is the server up, and {port} its port?")
             }

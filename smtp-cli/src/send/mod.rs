@@ -1,104 +1,112 @@
-//! `smtp send`: sends one message, and says what became of it for each recipient.
+//! `smtp send`: sends messages, and says what became of each for each recipient.
 
 mod advice;
+mod args;
+mod deliver;
+mod dial;
+mod envelope;
+mod login;
+mod progress;
+mod results;
 mod server;
-mod trust;
+mod source;
+pub(crate) mod trust;
 
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
-use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
+use smtp_driver::{Pool, Shutdown};
 use smtp_tokio::proto::address::Domain;
-use smtp_tokio::proto::client::Config;
-use smtp_tokio::proto::session::{self, Envelope, Outcome, Report};
-use smtp_tokio::proto::stage::Protocol;
-use smtp_tokio::{Destination, connect};
+use smtp_tokio::proto::auth::Mechanisms;
+use smtp_tokio::proto::session;
+use smtp_tokio::{Destination, PoolLimits};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::{JoinSet, spawn_blocking};
 
+pub use args::{Args, Notify, Return, StartTls};
 pub use server::{Invalid, Scheme, Server};
 
-use crate::args::{Send, StartTls};
 use crate::exit::{self, Failure};
+use crate::trace::Trace;
+use deliver::Shift;
+use dial::Dial;
+use progress::Progress;
+use results::Results;
+use source::Sources;
 
-/// Sends the message. The exit code says what became of it.
+/// Sends the messages. The exit code says what became of them.
 ///
 /// # Errors
 ///
-/// [`Failure`] if the command line is wrong, the message can't be read, or no connection came about.
-pub async fn run(args: Send) -> Result<ExitCode, Failure> {
-    let server = Server::parse(&args.server.0).map_err(|error| usage(format!("--server: {error}")))?;
-    let envelope = envelope(&args)?;
-    let destination = destination(&args, &server)?;
-    let message = read(&args.file)
-        .map_err(|error| Failure::new(exit::NO_INPUT, format!("{}: {error}", args.file.display())))?;
+/// [`Failure`] if the command line is wrong or a file can't be read: nothing was sent then.
+pub async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let server =
+        Server::parse(&args.server.0, args.lmtp).map_err(|error| usage(format!("--server: {error}")))?;
+    let envelope = envelope::envelope(&args)?;
+    let to = destination(&args, &server)?;
+    let sources = Sources::find(&args.files)
+        .map_err(|(path, error)| Failure::new(exit::NO_INPUT, format!("{}: {error}", path.display())))?;
 
-    let failed = |error| Failure::new(exit::TEMP_FAIL, advice::explain(&error, &server));
-    let mut connection = match connect(&destination).await {
-        Ok(connection) => connection,
-        Err(error) => {
-            say(args.to.iter().map(|to| (to.as_str(), "not sent: no connection".into())));
-            return Err(failed(error));
+    let mut limits = PoolLimits::default();
+    limits.connections = usize::from(args.jobs);
+    let dial = Dial { socket: server.socket.clone(), trace: args.trace.then(Trace::default) };
+    let silent = args.quiet || args.trace || sources.octets == 0;
+    let progress = if silent { Progress::Off } else { Progress::new(sources.octets) };
+    let named = !sources.is_single();
+    let shift = Arc::new(Shift {
+        pool: Pool::with_connector(dial, to, limits),
+        envelope,
+        retries: args.retry,
+        wait: Duration::from_secs_f64(args.retry_wait),
+        results: Results::new(server, args.to.clone(), progress, named, (args.json, args.quiet)),
+        stop: Shutdown::new(),
+    });
+    let whole = send(&shift, sources, usize::from(args.jobs)).await;
+    shift.pool.close().await;
+    Ok(ExitCode::from(shift.results.finish(whole)))
+}
+
+/// Whether every message was dealt with.
+async fn send(shift: &Arc<Shift>, sources: Sources, jobs: usize) -> bool {
+    // As many as are sent at once are read ahead.
+    let (give, take) = mpsc::channel(jobs);
+    let queue = Arc::new(Mutex::new(take));
+    let reading = spawn_blocking(move || {
+        let mut whole = true;
+        sources.read(|found| {
+            whole = give.blocking_send(found).is_ok();
+            whole
+        });
+        whole
+    });
+    let stop = shift.stop.clone();
+    tokio::spawn(async move {
+        // The messages in hand are dealt with; a second signal ends the tool.
+        if tokio::signal::ctrl_c().await.is_ok() {
+            stop.begin();
+            let _ = tokio::signal::ctrl_c().await;
+            std::process::exit(i32::from(exit::TEMP_FAIL));
         }
-    };
-    let (report, error) = match connection.send(&envelope, &message).await {
-        Ok(report) => (report, None),
-        Err(failed) => (failed.report, Some(failed.error)),
-    };
-    let outcomes = report.outcomes().map(|outcome| describe(&outcome));
-    say(args.to.iter().map(String::as_str).zip(outcomes));
-    connection.quit().await;
-    if let Some(error) = error {
-        exit::complain(failed(error));
+    });
+    let mut workers = JoinSet::new();
+    for _ in 0..jobs {
+        let (shift, queue) = (Arc::clone(shift), Arc::clone(&queue));
+        workers.spawn(async move { shift.work(&queue).await });
     }
-    Ok(ExitCode::from(verdict(&report)))
+    workers.join_all().await;
+    let left = queue.lock().await.try_recv().is_ok();
+    drop(queue);
+    reading.await.unwrap_or(false) && !left
 }
 
-fn verdict(report: &Report) -> u8 {
-    if report.all_delivered() {
-        0
-    } else if report.outcomes().any(|outcome| outcome.is_permanent()) {
-        exit::UNAVAILABLE
-    } else {
-        exit::TEMP_FAIL
-    }
-}
-
-fn describe(outcome: &Outcome<'_>) -> String {
-    match outcome {
-        Outcome::Replied { reply, .. } if outcome.is_delivered() => reply.to_string(),
-        Outcome::Replied { stage, reply, .. } => format!("{reply} (to {stage})"),
-        Outcome::NotSent(why) => format!("not sent: {why}"),
-        Outcome::Unknown(why) => format!("not known: {why}; it may have been taken"),
-        _ => String::from("not known"),
-    }
-}
-
-/// A line for each recipient. Whether anybody reads them changes nothing.
-fn say<'a>(lines: impl Iterator<Item = (&'a str, String)>) {
-    let mut out = io::stdout().lock();
-    for (recipient, line) in lines {
-        let _ = writeln!(out, "{recipient}: {line}");
-    }
-    let _ = out.flush();
-}
-
-fn envelope(args: &Send) -> Result<Envelope<'_>, Failure> {
-    let bad = |what, address: &str, error| usage(format!("{what} {address:?} is not an address: {error}"));
-    // One by one, so that the error can name it.
-    Envelope::parse(&args.from, []).map_err(|error| bad("--from", &args.from, error))?;
-    for to in &args.to {
-        Envelope::parse("", [to.as_str()]).map_err(|error| bad("--to", to, error))?;
-    }
-    let to = args.to.iter().map(String::as_str);
-    Envelope::parse(&args.from, to).map_err(|error| usage(error.to_string()))
-}
-
-fn destination(args: &Send, server: &Server) -> Result<Destination, Failure> {
+fn destination(args: &Args, server: &Server) -> Result<Destination, Failure> {
+    let login = login::login(args, server)?;
     let starttls = match (server.scheme, args.starttls) {
         (Scheme::Smtps, Some(_)) => {
             return Err(usage("--starttls has no meaning for smtps://, which is TLS from the first octet"));
         }
-        (_, starttls) => starttls.unwrap_or_else(|| server.default_starttls()),
+        (_, starttls) => starttls.unwrap_or_else(|| server.default_starttls(login.is_some())),
     };
     let host = server.host.as_str();
     let destination = match (server.scheme, starttls) {
@@ -112,33 +120,24 @@ fn destination(args: &Send, server: &Server) -> Result<Destination, Failure> {
             Destination::relay(host, trust::config(args.ca.as_deref())?).with_starttls(policy)
         }
     };
-    let mut config = Config::default();
+    let mut destination = destination.with_port(server.port);
     if server.scheme == Scheme::Lmtp {
-        config.protocol = Protocol::Lmtp;
+        destination = destination.with_lmtp();
     }
-    let mut destination = destination.with_port(server.port).with_config(config);
     if let Some(name) = &args.name {
         let name = Domain::try_from(name.clone()).map_err(|error| usage(format!("--name: {error}")))?;
         destination = destination.with_name(name);
     }
-    if let Some(credentials) = &server.credentials {
-        destination = destination.with_credentials(credentials.clone());
+    if let Some((credentials, mechanism)) = login {
+        destination = destination.with_credentials(credentials);
+        if let Some(mechanism) = mechanism {
+            destination = destination.with_mechanisms(Mechanisms::NONE.with(mechanism));
+        }
     }
     if args.auth_in_clear {
         destination = destination.with_auth_in_clear();
     }
     Ok(destination)
-}
-
-/// The whole message: what the server has to be told of it is known only then.
-fn read(file: &Path) -> io::Result<Vec<u8>> {
-    let mut message = Vec::new();
-    if file == Path::new("-") {
-        io::stdin().lock().read_to_end(&mut message)?;
-    } else {
-        File::open(file)?.read_to_end(&mut message)?;
-    }
-    Ok(message)
 }
 
 fn usage(message: impl Into<String>) -> Failure {

@@ -14,7 +14,7 @@ use crate::exit::{self, Failure, chain};
 /// # Errors
 ///
 /// If the file can't be read or holds no CA. That the system has none is no error: then every certificate is refused.
-pub(super) fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, Failure> {
+pub(crate) fn roots(ca: Option<&Path>) -> Result<RootCertStore, Failure> {
     let mut roots = RootCertStore::empty();
     // Some systems have certificates that nobody can parse; the others serve.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -35,10 +35,19 @@ pub(super) fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, Failure> {
             roots.add(certificate).map_err(|error| unread(&error))?;
         }
     }
+    Ok(roots)
+}
+
+/// A configuration that believes those of [`roots`].
+///
+/// # Errors
+///
+/// As `roots`.
+pub(super) fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, Failure> {
     let config = ClientConfig::builder_with_provider(crate::crypto())
         .with_safe_default_protocol_versions()
         .map_err(|error| Failure::new(exit::SOFTWARE, chain(&error)))?
-        .with_root_certificates(roots)
+        .with_root_certificates(roots(ca)?)
         .with_no_client_auth();
     Ok(Arc::new(config))
 }

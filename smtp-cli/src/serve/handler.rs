@@ -1,10 +1,10 @@
 //! What the server says and does: one [`Receiver`] for each connection.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 use smtp_tokio::proto::address::{Domain, ForwardPath, ReversePath};
 use smtp_tokio::proto::auth::Mechanism;
@@ -18,41 +18,34 @@ use smtp_tokio::proto::stage::Protocol;
 use smtp_tokio::proto::status::{Code, Enhanced};
 use smtp_tokio::{Handler, OK, Peer};
 
-use super::maildir::{Draft, Maildir, MessageId};
-use super::users::Users;
+use super::draft::Draft;
+use super::id::MessageId;
+use super::shared::Shared;
+use super::steps::{Scissors, Step};
+use super::tell::{Event, Message};
 use crate::exit::{chain, complain};
-
-/// What all connections share.
-#[derive(Debug)]
-pub struct Shared {
-    /// The server's name.
-    pub domain: Domain<'static>,
-    /// SMTP or LMTP.
-    pub protocol: Protocol,
-    /// Where messages go; thrown away if nowhere.
-    pub maildir: Option<Arc<Maildir>>,
-    /// Who may log in, if anybody.
-    pub users: Option<Users>,
-    /// Messages that were thrown away.
-    pub discarded: AtomicU64,
-}
 
 /// One connection's handler.
 #[derive(Debug)]
-pub struct Receiver {
+pub(super) struct Receiver {
     shared: Arc<Shared>,
+    scissors: Scissors,
     peer: Option<SocketAddr>,
     /// TLS is on, and this is its cipher suite's name.
     cipher: Option<String>,
     user: Option<String>,
     hello: Option<(Verb, Domain<'static>)>,
     transaction: Option<Transaction>,
+    /// What each recipient of the message that was just taken is told, where that isn't what all are (RFC 2033, 4.2).
+    told: Vec<Option<Reply<'static>>>,
 }
 
 #[derive(Debug)]
 struct Transaction {
     from: ReversePath<'static>,
-    to: Vec<ForwardPath<'static>>,
+    /// MAIL's parameters.
+    params: String,
+    to: Vec<Recipient>,
     utf8: bool,
     /// Octets of the message.
     size: u64,
@@ -60,11 +53,26 @@ struct Transaction {
     draft: Option<Draft>,
 }
 
+#[derive(Debug)]
+struct Recipient {
+    path: ForwardPath<'static>,
+    /// What a rule has the end of the message answered with.
+    told: Option<Reply<'static>>,
+}
+
 impl Receiver {
-    /// The handler of a connection that was just accepted.
-    #[must_use]
-    pub const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, peer: None, cipher: None, user: None, hello: None, transaction: None }
+    /// The handler of a connection that was just accepted, and can be cut off by `scissors`.
+    pub(super) const fn new(shared: Arc<Shared>, scissors: Scissors) -> Self {
+        Self {
+            shared,
+            scissors,
+            peer: None,
+            cipher: None,
+            user: None,
+            hello: None,
+            transaction: None,
+            told: Vec::new(),
+        }
     }
 
     /// The loopback may send without a login: everybody on it could read the password's file.
@@ -89,14 +97,15 @@ impl Receiver {
             authenticated: self.user.is_some(),
             utf8: transaction.utf8,
         };
+        let to: Vec<_> = self.stored_for(transaction).collect();
         let seconds = i64::try_from(transaction.id.seconds()).unwrap_or(i64::MAX);
         let received = Received::new(name, &self.shared.domain, with, Timestamp::from_unix(seconds, 0))
             .address(self.address())
             .id(transaction.id.as_str())
-            .recipients(&transaction.to)
+            .recipients(&to)
             .cipher(self.cipher.as_deref().unwrap_or_default());
         let mut header = format!("Return-Path: {}\r\n", transaction.from);
-        for to in &transaction.to {
+        for to in &to {
             header.push_str("X-Original-To: ");
             header.push_str(to.as_str());
             header.push_str("\r\n");
@@ -107,6 +116,30 @@ impl Receiver {
 
     fn address(&self) -> Option<IpAddr> {
         self.peer.map(|peer| peer.ip())
+    }
+
+    /// Those for whom the message is kept. In SMTP it is taken for all or for none.
+    fn stored_for(&self, transaction: &Transaction) -> impl Iterator<Item = ForwardPath<'static>> {
+        let each = self.shared.protocol == Protocol::Lmtp;
+        let kept = move |to: &&Recipient| !each || to.told.as_ref().is_none_or(Reply::is_positive);
+        transaction.to.iter().filter(kept).map(|to| to.path.clone())
+    }
+
+    /// One line for whoever watches. Addresses have no control characters.
+    fn tell(&self, transaction: &Transaction, file: Option<&Path>) {
+        let to: Vec<_> = self.stored_for(transaction).collect();
+        self.shared.messages.fetch_add(1, Ordering::Relaxed);
+        self.shared.octets.fetch_add(transaction.size, Ordering::Relaxed);
+        self.shared.teller.tell(&Event::Message(Message {
+            id: transaction.id.as_str(),
+            client: self.peer.map(|peer| peer.to_string()),
+            user: self.user.as_deref(),
+            from: transaction.from.as_str(),
+            to: to.iter().map(ForwardPath::as_str).collect(),
+            params: &transaction.params,
+            size: transaction.size,
+            file,
+        }));
     }
 }
 
@@ -120,6 +153,7 @@ impl Handler for Receiver {
     async fn connected(&mut self, peer: Peer<'_>) -> Reply<'static> {
         self.peer = peer.address;
         self.cipher = cipher(&peer);
+        self.shared.pass(Step::Connect, &self.scissors).await;
         Reply::fixed(Code::READY, None, "ESMTP")
     }
 
@@ -136,6 +170,7 @@ impl Handler for Receiver {
         name: &Domain<'_>,
         _: &mut Capabilities<'static>,
     ) -> Reply<'static> {
+        self.shared.pass(Step::Hello, &self.scissors).await;
         self.hello = Some((verb, name.clone().into_owned()));
         Reply::fixed(Code::OK, None, "at your service")
     }
@@ -148,34 +183,55 @@ impl Handler for Receiver {
                 "authentication required",
             );
         }
-        let id = match &self.shared.maildir {
-            Some(maildir) => maildir.next_id(),
-            None => MessageId::new(&self.shared.discarded, 0),
-        };
+        self.shared.pass(Step::Mail, &self.scissors).await;
+        let answer = self.shared.rules.reply(Step::Mail, mail.from.as_str()).cloned().unwrap_or(OK);
+        if !answer.is_positive() {
+            return answer;
+        }
+        self.told.clear();
         self.transaction = Some(Transaction {
             from: mail.from.clone().into_owned(),
+            params: mail.params.as_str().into(),
             to: Vec::new(),
             utf8: mail.declared.smtputf8,
             size: 0,
-            id,
+            id: self.shared.ids.next(),
             draft: None,
         });
-        OK
+        answer
     }
 
     async fn rcpt(&mut self, rcpt: &Rcpt<'_>) -> Reply<'static> {
-        if let Some(transaction) = &mut self.transaction {
-            transaction.to.push(rcpt.to.clone().into_owned());
+        self.shared.pass(Step::Rcpt, &self.scissors).await;
+        let (client, shared) = (self.address(), &self.shared);
+        let Some(transaction) = &mut self.transaction else { return OK };
+        let to = rcpt.to.as_str();
+        let answer = shared.rules.reply(Step::Rcpt, to).cloned();
+        if answer.as_ref().is_none_or(Reply::is_positive)
+            && let Some(greylist) = &shared.greylist
+            && let Some(later) = greylist.reply(client, transaction.from.as_str(), to)
+        {
+            return later;
         }
-        OK
+        let answer = answer.unwrap_or(OK);
+        if answer.is_positive() {
+            let told = shared.rules.reply(Step::Message, to).cloned();
+            transaction.to.push(Recipient { path: rcpt.to.clone().into_owned(), told });
+        }
+        answer
     }
 
     async fn message_begins(&mut self) -> Result<(), Reply<'static>> {
-        let (Some(transaction), Some(maildir)) = (&self.transaction, &self.shared.maildir) else {
+        self.shared.pass(Step::Data, &self.scissors).await;
+        let Some(transaction) = &self.transaction else { return Ok(()) };
+        let rule = |to: &Recipient| self.shared.rules.reply(Step::Data, to.path.as_str()).cloned();
+        if let Some(reply) = transaction.to.iter().find_map(rule) {
+            return Err(reply);
+        }
+        let Some(mut draft) = self.shared.store.begin(&transaction.id, &transaction.from) else {
             return Ok(());
         };
         let header = self.header(transaction);
-        let mut draft = maildir.begin(&transaction.id);
         draft.buffer().extend_from_slice(header.as_bytes());
         if let Some(transaction) = &mut self.transaction {
             transaction.draft = Some(draft);
@@ -184,6 +240,7 @@ impl Handler for Receiver {
     }
 
     async fn body(&mut self, body: &Body<'_>) -> Result<(), Reply<'static>> {
+        self.shared.pass(Step::Body, &self.scissors).await;
         let Some(transaction) = &mut self.transaction else { return Ok(()) };
         transaction.size += body.len() as u64;
         let Some(draft) = &mut transaction.draft else { return Ok(()) };
@@ -192,21 +249,15 @@ impl Handler for Receiver {
     }
 
     async fn message(&mut self) -> Reply<'static> {
-        let Some(mut transaction) = self.transaction.take() else {
-            // Cannot be; and what is stored nowhere is not taken over.
-            return Reply::fixed(Code::LOCAL_ERROR, Some(Enhanced::fixed(4, 3, 0)), "not stored");
-        };
-        let file = match transaction.draft.take().map(Draft::commit) {
-            Some(commit) => match commit.await {
-                Ok(file) => Some(file),
-                Err(error) => return not_stored(&error),
-            },
-            None => None,
-        };
-        transaction.tell(file);
-        let id = transaction.id.as_str();
-        let text = if self.shared.maildir.is_some() { "stored as" } else { "discarded as" };
-        Reply::new(Code::OK, format!("{text} {id}")).unwrap_or(OK)
+        let reply = self.take_over().await;
+        // The worst place to be cut off at: the message is there, and the client doesn't know.
+        self.shared.pass(Step::Message, &self.scissors).await;
+        reply
+    }
+
+    async fn message_for(&mut self, recipient: usize, message: &Reply<'static>) -> Reply<'static> {
+        let own = self.told.get_mut(recipient).and_then(Option::take);
+        own.unwrap_or_else(|| message.clone())
     }
 
     fn reset(&mut self) {
@@ -228,21 +279,46 @@ impl Handler for Receiver {
     }
 
     fn ended(&mut self, how: Result<(), smtp_tokio::Error>) {
-        if let Err(error) = how {
+        if let Err(error) = how
+            && !self.scissors.has_cut()
+        {
             let peer = self.peer.map_or_else(|| String::from("a client"), |peer| peer.to_string());
             complain(format_args!("{peer}: {}", chain(&error)));
         }
     }
 }
 
-impl Transaction {
-    /// One line for whoever watches. Addresses have no control characters.
-    fn tell(&self, file: Option<PathBuf>) {
-        let to: Vec<_> = self.to.iter().map(ToString::to_string).collect();
-        let file = file.map_or_else(|| String::from("-"), |file| file.display().to_string());
-        let (id, from, to) = (self.id.as_str(), &self.from, to.join(","));
-        // A message is stored whether or not anybody reads this.
-        let _ = writeln!(io::stdout(), "message {id} from={from} to={to} size={} file={file}", self.size);
+impl Receiver {
+    /// Stores the message, unless a rule says otherwise, and says what is to be answered.
+    async fn take_over(&mut self) -> Reply<'static> {
+        let Some(mut transaction) = self.transaction.take() else {
+            // Cannot be; and what is stored nowhere is not taken over.
+            return Reply::fixed(Code::LOCAL_ERROR, Some(Enhanced::fixed(4, 3, 0)), "not stored");
+        };
+        let (each, told) = (self.shared.protocol == Protocol::Lmtp, |to: &Recipient| to.told.clone());
+        self.told = if each { transaction.to.iter().map(told).collect() } else { Vec::new() };
+        let rule = transaction.to.iter().filter_map(told).find(|reply| !reply.is_positive());
+        // In LMTP the message is stored as long as there is anybody that it is for; each is told on their own.
+        if let Some(reply) = rule
+            && self.stored_for(&transaction).next().is_none_or(|_| !each)
+        {
+            return reply;
+        }
+        let file = match transaction.draft.take().map(Draft::commit) {
+            Some(commit) => match commit.await {
+                Ok(file) => Some(file),
+                Err(error) => {
+                    self.told.clear();
+                    return not_stored(&error);
+                }
+            },
+            None => None,
+        };
+        self.tell(&transaction, file.as_deref());
+        let rule = transaction.to.iter().find_map(told).filter(|_| !each);
+        let done = self.shared.store.done();
+        rule.or_else(|| Reply::new(Code::OK, format!("{done} {}", transaction.id.as_str())).ok())
+            .unwrap_or(OK)
     }
 }
 
@@ -262,17 +338,34 @@ fn not_stored(error: &io::Error) -> Reply<'static> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU64;
+
+    use super::super::id::Ids;
+    use super::super::rules::Rules;
+    use super::super::store::Store;
+    use super::super::tell::Teller;
+    use super::super::users::Users;
     use super::*;
 
     #[test]
     fn other_machines_log_in_where_there_are_users() {
         let users = || Some(Users::parse(&[String::from("ann:secret").into()]).expect("a user"));
         let may_send = |users: Option<Users>, peer: &str, user: Option<&str>| {
-            let domain = Domain::parse("mx.example.net").expect("a name");
-            let protocol = Protocol::Smtp;
-            let discarded = AtomicU64::new(0);
-            let mut receiver =
-                Receiver::new(Arc::new(Shared { domain, protocol, maildir: None, users, discarded }));
+            let shared = Shared {
+                domain: Domain::parse("mx.example.net").expect("a name"),
+                protocol: Protocol::Smtp,
+                store: Store::Nowhere,
+                ids: Ids::new().expect("randomness"),
+                users,
+                rules: Rules::default(),
+                greylist: None,
+                delays: Vec::new(),
+                cuts: Vec::new(),
+                teller: Teller { json: false },
+                messages: AtomicU64::new(0),
+                octets: AtomicU64::new(0),
+            };
+            let mut receiver = Receiver::new(Arc::new(shared), Scissors::default());
             receiver.peer = Some(peer.parse().expect("an address"));
             receiver.user = user.map(String::from);
             receiver.may_send()

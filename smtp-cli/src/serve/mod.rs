@@ -1,29 +1,53 @@
 //! `smtp serve`: takes mail and stores it.
 
+mod args;
+mod draft;
 mod handler;
+mod id;
+mod listen;
 mod maildir;
+mod mbox;
+mod rules;
+mod shared;
+mod signals;
+mod steps;
+mod store;
+mod tell;
 mod tls;
 mod users;
 
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use smtp_tokio::proto::address::Domain;
+use smtp_tokio::proto::extension::Extension;
 use smtp_tokio::proto::server::Config;
 use smtp_tokio::proto::stage::Protocol;
-use smtp_tokio::{Listener, Service, Shutdown};
-use tokio::net::TcpListener;
+use smtp_tokio::{Service, Shutdown};
 use tokio::task::JoinSet;
 
-pub use handler::{Receiver, Shared};
-pub use maildir::{Draft, Maildir, MessageId};
-pub use tls::Certificate;
-pub use users::Users;
+pub use args::Args;
+pub use rules::Rule;
+pub use steps::{Delay, Step};
+pub(crate) use tls::Certificate;
 
-use crate::args::Serve;
 use crate::exit::{self, Failure};
+use id::Ids;
+use listen::Bound;
+use maildir::Maildir;
+use mbox::Mbox;
+use rules::{Greylist, Rules};
+use shared::Shared;
+use signals::Signals;
+use store::Store;
+use tell::{Event, Teller};
+
+use users::Users;
 
 /// Where the server listens if it isn't told.
 const DEFAULT_LISTEN: &str = "127.0.0.1:2525";
@@ -33,7 +57,7 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:2525";
 /// # Errors
 ///
 /// [`Failure`] if it can't begin: addresses, certificates or the Maildir are of no use.
-pub async fn run(args: Serve) -> Result<ExitCode, Failure> {
+pub async fn run(args: Args) -> Result<ExitCode, Failure> {
     // Before anything is announced, so that no signal is missed.
     let signals = Signals::new().map_err(|error| Failure::new(exit::OS_ERROR, error.to_string()))?;
     let certificate = certificate(&args)?;
@@ -41,9 +65,11 @@ pub async fn run(args: Serve) -> Result<ExitCode, Failure> {
         return Err(usage("--implicit-tls needs --tls-self-signed, or --tls-cert and --tls-key"));
     }
     let shared = Arc::new(shared(&args)?);
-    let service = Service::new(config(&args, &shared).shared());
+    let service = Service::new(config(&args, &shared)?.shared());
     let tls = certificate.as_ref().map(|certificate| &certificate.config);
-    let plain = tls.map_or_else(|| service.clone(), |tls| service.clone().with_starttls(Arc::clone(tls)));
+    let starttls = tls.filter(|_| !switched_off(&args).any(|keyword| keyword == Some(Extension::StartTls)));
+    let plain =
+        starttls.map_or_else(|| service.clone(), |tls| service.clone().with_starttls(Arc::clone(tls)));
     let implicit = tls.map(|tls| service.with_implicit_tls(Arc::clone(tls)));
 
     let mut addresses = args.listen.clone();
@@ -52,25 +78,20 @@ pub async fn run(args: Serve) -> Result<ExitCode, Failure> {
     }
     let mut listeners = Vec::new();
     for address in &addresses {
-        listeners.push((bind(address).await?, plain.clone(), "plain"));
+        listeners.push((Bound::new(address).await?, plain.clone(), "plain"));
     }
     for (address, implicit) in args.implicit_tls.iter().zip(std::iter::repeat(implicit).flatten()) {
-        listeners.push((bind(address).await?, implicit, "tls"));
+        listeners.push((Bound::new(address).await?, implicit, "tls"));
     }
 
     if let Some(ca) = certificate.as_ref().and_then(|certificate| certificate.ca.as_ref()) {
-        announce(format_args!("ca {}", ca.display()));
+        shared.teller.tell(&Event::Ca { file: ca });
     }
     let shutdown = Shutdown::new();
     let mut serving = JoinSet::new();
-    for (listener, service, mode) in listeners {
-        let address =
-            listener.local_addr().map_err(|error| Failure::new(exit::OS_ERROR, error.to_string()))?;
-        announce(format_args!("listening {address} {mode}"));
-        let (shutdown, shared) = (shutdown.clone(), Arc::clone(&shared));
-        serving.spawn(async move {
-            smtp_tokio::serve(listener, service, &shutdown, || Receiver::new(Arc::clone(&shared))).await
-        });
+    for (bound, service, mode) in listeners {
+        shared.teller.tell(&Event::Listening { address: bound.address(), mode });
+        serving.spawn(bound.serve(service, shutdown.clone(), Arc::clone(&shared)));
     }
     tokio::spawn(signals.begin(shutdown.clone()));
     let mut result = Ok(ExitCode::SUCCESS);
@@ -81,10 +102,13 @@ pub async fn run(args: Serve) -> Result<ExitCode, Failure> {
             result = Err(Failure::new(exit::OS_ERROR, format!("listening: {error}")));
         }
     }
+    let (messages, size) = (&shared.messages, &shared.octets);
+    let (messages, size) = (messages.load(Ordering::Relaxed), size.load(Ordering::Relaxed));
+    shared.teller.tell(&Event::Total { messages, size });
     result
 }
 
-fn certificate(args: &Serve) -> Result<Option<Certificate>, Failure> {
+fn certificate(args: &Args) -> Result<Option<Certificate>, Failure> {
     match (&args.tls_cert, &args.tls_key) {
         (Some(chain), Some(key)) => Certificate::read(chain, key).map(Some),
         _ if args.tls_self_signed => Certificate::self_signed().map(Some),
@@ -92,7 +116,7 @@ fn certificate(args: &Serve) -> Result<Option<Certificate>, Failure> {
     }
 }
 
-fn shared(args: &Serve) -> Result<Shared, Failure> {
+fn shared(args: &Args) -> Result<Shared, Failure> {
     let name = args.name.clone().unwrap_or_else(|| gethostname::gethostname().to_string_lossy().into_owned());
     let domain = match Domain::try_from(name) {
         Ok(domain) => domain,
@@ -100,18 +124,54 @@ fn shared(args: &Serve) -> Result<Shared, Failure> {
         Err(_) if args.name.is_none() => Domain::try_from(String::from("localhost")).map_err(usage)?,
         Err(error) => return Err(usage(format!("--name: {error}"))),
     };
-    let maildir = match &args.maildir {
-        Some(root) => Some(Arc::new(Maildir::open(root).map_err(|error| {
-            Failure::new(exit::CANT_CREATE, format!("the Maildir {}: {error}", root.display()))
-        })?)),
-        None => None,
+    let unmade = |what, path: &Path, error| {
+        Failure::new(exit::CANT_CREATE, format!("the {what} {}: {error}", path.display()))
     };
-    let users = if args.user.is_empty() { None } else { Some(Users::parse(&args.user).map_err(usage)?) };
-    let protocol = if args.lmtp { Protocol::Lmtp } else { Protocol::Smtp };
-    Ok(Shared { domain, protocol, maildir, users, discarded: AtomicU64::new(0) })
+    let store = match (&args.maildir, &args.mbox) {
+        (Some(root), _) => {
+            Store::Maildir(Arc::new(Maildir::open(root).map_err(|error| unmade("Maildir", root, error))?))
+        }
+        (None, Some(path)) => {
+            Store::Mbox(Arc::new(Mbox::open(path).map_err(|error| unmade("mbox", path, error))?))
+        }
+        (None, None) => Store::Nowhere,
+    };
+    Ok(Shared {
+        domain,
+        protocol: if args.lmtp { Protocol::Lmtp } else { Protocol::Smtp },
+        store,
+        ids: Ids::new().map_err(|error| Failure::new(exit::OS_ERROR, error.to_string()))?,
+        users: users(args)?,
+        rules: Rules(args.rule.clone()),
+        greylist: args.greylist.map(|seconds| Greylist::new(Duration::from_secs(seconds.into()))),
+        delays: args.delay.clone(),
+        cuts: args.cut.clone(),
+        teller: Teller { json: args.json },
+        messages: AtomicU64::new(0),
+        octets: AtomicU64::new(0),
+    })
 }
 
-fn config(args: &Serve, shared: &Shared) -> Config {
+fn users(args: &Args) -> Result<Option<Users>, Failure> {
+    let mut users = args.user.clone();
+    if let Some(path) = &args.users {
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::new(exit::NO_INPUT, format!("--users {}: {error}", path.display())))?;
+        users.extend(text.lines().filter(|line| !line.is_empty()).map(|line| line.to_owned().into()));
+    }
+    match (users.is_empty(), args.require_auth || args.auth_in_clear || args.users.is_some()) {
+        (true, true) => Err(usage("there is nobody to log in: --user or --users says who may")),
+        (true, false) => Ok(None),
+        (false, _) => Users::parse(&users).map(Some).map_err(usage),
+    }
+}
+
+/// What is not to be offered: `None` for a keyword that isn't known.
+fn switched_off(args: &Args) -> impl Iterator<Item = Option<Extension>> {
+    args.without.iter().map(|keyword| Extension::from_keyword(keyword.as_bytes()))
+}
+
+fn config(args: &Args, shared: &Shared) -> Result<Config, Failure> {
     let mut config = Config::new(shared.domain.clone());
     config.protocol = shared.protocol;
     config.capabilities = config.capabilities.with_size(args.max_size);
@@ -120,70 +180,21 @@ fn config(args: &Serve, shared: &Shared) -> Config {
     if shared.users.is_some() {
         config = config.with_auth(Users::mechanisms());
     }
-    config
-}
-
-async fn bind(address: &str) -> Result<Listener<TcpListener>, Failure> {
-    Listener::bind(address)
-        .await
-        .map_err(|error| Failure::new(exit::OS_ERROR, format!("can't listen at {address}: {error}")))
-}
-
-/// One line, at once. Whoever started this may have stopped reading.
-fn announce(line: std::fmt::Arguments<'_>) {
-    let mut out = io::stdout();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    for line in &args.offer {
+        config.capabilities = config
+            .capabilities
+            .with_keyword(line)
+            .map_err(|error| usage(format!("--offer {line:?}: {error}")))?;
+    }
+    for (extension, keyword) in switched_off(args).zip(&args.without) {
+        let Some(extension) = extension else {
+            return Err(usage(format!("--without {keyword:?}: no extension that is known here")));
+        };
+        config.capabilities = config.capabilities.without(extension);
+    }
+    Ok(config)
 }
 
 fn usage(message: impl ToString) -> Failure {
     Failure::new(exit::USAGE, message.to_string())
-}
-
-/// What ends the server.
-struct Signals {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    #[cfg(unix)]
-    fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    #[cfg(not(unix))]
-    fn new() -> io::Result<Self> {
-        Ok(Self {})
-    }
-
-    /// The first begins the shutdown, the second ends the process.
-    async fn begin(mut self, shutdown: Shutdown) {
-        self.next().await;
-        shutdown.begin();
-        self.next().await;
-        std::process::exit(i32::from(exit::TEMP_FAIL));
-    }
-
-    #[cfg(unix)]
-    async fn next(&mut self) {
-        let (mut terminate, mut interrupt) =
-            (std::pin::pin!(self.terminate.recv()), std::pin::pin!(self.interrupt.recv()));
-        std::future::poll_fn(|context| match terminate.as_mut().poll(context) {
-            std::task::Poll::Pending => interrupt.as_mut().poll(context),
-            ready => ready,
-        })
-        .await;
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) {
-        // Where there is no such signal, nothing but the end of the process ends it.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
 }

@@ -17,7 +17,7 @@ use crate::exit::{self, Failure, chain};
 
 /// A certificate in use, and where its CA can be found.
 #[derive(Debug)]
-pub struct Certificate {
+pub(crate) struct Certificate {
     /// The configuration for rustls.
     pub config: Arc<ServerConfig>,
     /// The CA's file, if it was made here.
@@ -32,7 +32,7 @@ impl Certificate {
     /// # Errors
     ///
     /// If a file can't be read, or the two are of no use together.
-    pub fn read(chain: &Path, key: &Path) -> Result<Self, Failure> {
+    pub(crate) fn read(chain: &Path, key: &Path) -> Result<Self, Failure> {
         let unread = |path: &Path, error: &dyn std::error::Error| {
             Failure::new(exit::NO_INPUT, format!("{}: {}", path.display(), exit::chain(error)))
         };
@@ -52,7 +52,7 @@ impl Certificate {
     /// # Errors
     ///
     /// If there is no place for the CA's file.
-    pub fn self_signed() -> Result<Self, Failure> {
+    pub(crate) fn self_signed() -> Result<Self, Failure> {
         let made = make().map_err(|error| Failure::new(exit::CONFIG, chain(&error)))?;
         let folder = tempfile::Builder::new().prefix("smtp-ca-").tempdir();
         let written = folder.and_then(|folder| {

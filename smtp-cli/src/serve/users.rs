@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq as _;
 use crate::args::Private;
 
 /// The users and their passwords. `Debug` shows neither.
-pub struct Users {
+pub(super) struct Users {
     passwords: HashMap<String, String>,
     /// What SCRAM keeps, by user and hash.
     secrets: HashMap<(String, Mechanism), Secret>,
@@ -21,7 +21,7 @@ pub struct Users {
 impl Users {
     /// What is offered to them. Without TLS the machine leaves out those that show the password or bind to TLS.
     #[must_use]
-    pub fn mechanisms() -> Mechanisms {
+    pub(super) fn mechanisms() -> Mechanisms {
         [
             Mechanism::Plain,
             Mechanism::Login,
@@ -40,7 +40,7 @@ impl Users {
     /// # Errors
     ///
     /// Says what is wrong with which of them, counted from 1: never what it is.
-    pub fn parse(users: &[Private]) -> Result<Self, String> {
+    pub(super) fn parse(users: &[Private]) -> Result<Self, String> {
         let mut this = Self { passwords: HashMap::new(), secrets: HashMap::new(), decoy_key: [0; 32] };
         fill(&mut this.decoy_key)?;
         for (n, Private(user)) in (1..).zip(users) {
@@ -62,17 +62,16 @@ impl Users {
 
     /// The user that this claim proves.
     #[must_use]
-    pub fn authenticate(&self, claim: &Claim) -> Option<String> {
+    pub(super) fn authenticate(&self, claim: &Claim) -> Option<String> {
         let Claim::Password { user, password, .. } = claim else { return None };
         // Somebody who isn't there takes as long as somebody who is.
         let stored = self.passwords.get(user).map_or("", String::as_str);
-        let same = bool::from(stored.as_bytes().ct_eq(password.as_bytes()));
-        (same && !stored.is_empty()).then(|| user.clone())
+        (same(stored, password) && !stored.is_empty()).then(|| user.clone())
     }
 
     /// What a mechanism that proves a password needs to know of this user.
     #[must_use]
-    pub fn secret(&self, user: &str, mechanism: Mechanism) -> Option<Secret> {
+    pub(super) fn secret(&self, user: &str, mechanism: Mechanism) -> Option<Secret> {
         let hash = match mechanism {
             Mechanism::CramMd5 => return self.passwords.get(user).cloned().map(Secret::Password),
             Mechanism::ScramSha1 | Mechanism::ScramSha1Plus => Mechanism::ScramSha1,
@@ -83,6 +82,14 @@ impl Users {
     }
 }
 
+/// Whether they are the same, in a time that goes by what was given alone: `ct_eq` of two slices tells at once that their
+/// lengths differ.
+fn same(stored: &str, given: &str) -> bool {
+    let length = (stored.len() as u64).ct_eq(&(given.len() as u64));
+    let pairs = given.bytes().zip(stored.bytes().chain(std::iter::repeat(0)));
+    pairs.fold(length, |same, (given, stored)| same & given.ct_eq(&stored)).into()
+}
+
 fn fill(octets: &mut [u8]) -> Result<(), String> {
     getrandom::fill(octets).map_err(|error| format!("no randomness: {error}"))
 }
@@ -90,5 +97,18 @@ fn fill(octets: &mut [u8]) -> Result<(), String> {
 impl fmt::Debug for Users {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Users").field("count", &self.passwords.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same;
+
+    #[test]
+    fn only_the_same_password_is_the_same() {
+        assert!(same("secret", "secret") && same("", ""));
+        for other in ["", "s", "secre", "secret ", "secretsecret", "Secret", "secret\0"] {
+            assert!(!same("secret", other) && !same(other, "secret"), "{other:?}");
+        }
     }
 }

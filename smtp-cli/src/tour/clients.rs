@@ -13,8 +13,8 @@ use tokio::runtime::Handle;
 use super::authority::Tls;
 use super::mails::Mail;
 use super::receiver::Ledger;
-use super::record::{Counts, Meter, Tap, Tape};
 use super::{Failure, HOST, PASSWORD, PATIENCE, Runtime, Secured, USER};
+use crate::trace::record::{Counts, Meter, Tap, Tape};
 
 /// What one client is to do.
 pub(super) struct Errand<'e> {

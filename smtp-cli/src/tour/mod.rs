@@ -4,9 +4,7 @@ mod authority;
 mod clients;
 mod mails;
 mod receiver;
-mod record;
 mod servers;
-mod transcript;
 
 use std::error::Error;
 use std::fmt;
@@ -21,11 +19,11 @@ use smtp_driver::Shutdown;
 use smtp_driver::proto::auth::Mechanism;
 use smtp_driver::proto::session::Transfer;
 
+use crate::trace::record::{Counts, Tape};
 use authority::Tls;
 use clients::Errand;
 use mails::Mail;
 use receiver::Page;
-use record::{Counts, Tape};
 use servers::{Listening, Premises};
 
 /// What the servers' certificate is for. Clients connect to the loopback address by number, and check this name.
@@ -217,7 +215,7 @@ impl Tour<'_> {
         let time = started.elapsed();
         if first {
             writeln!(out, "\nThe first conversation as both ends wrote it; one heading is one write.\n")?;
-            transcript::print(&premises.tape.stop(), out)?;
+            crate::trace::transcript::print(&premises.tape.stop(), out)?;
             writeln!(out, "\n{}", Row::HEADING)?;
         }
         let faults = faults(&page, told, secured, mails);

@@ -15,8 +15,8 @@ use tokio::runtime::Handle;
 use super::authority::Tls;
 use super::mails::Mail;
 use super::receiver::{Ledger, Receiver};
-use super::record::{Recorded, Tape};
 use super::{Failure, PASSWORD, Runtime, Secured};
+use crate::trace::record::{Recorded, Tape};
 
 /// What all servers share.
 pub(super) struct Premises {

@@ -1,18 +1,44 @@
-//! The tool `smtp` against SMTP software that we did not write, each way: their clients deliver to `smtp serve`, and
-//! `smtp send` delivers to their servers. What arrives must be, byte for byte, what was sent, once the lines that a
-//! server is known to put on top are taken off.
+//! SMTP software that we did not write, each way: their clients deliver to our servers, our clients to their servers, by each adapter
+//! and by the tool. What arrives must be, byte for byte, what was sent, once the fields that a server puts on top are taken off.
 //!
-//! The tests are `#[ignore]`d, as they need software that a plain `cargo test` cannot ask for. Install it with
-//! `interop/install.sh DEST`, then run them with `SMTP_INTEROP=DEST cargo test --workspace -- --ignored`, or all of it with
-//! `just interop`. A peer that is missing is a failure, never a test left out.
+//! Each cell of the matrix is a test, and all are ignored, as they need software that a plain `cargo test` cannot ask for. Install
+//! it with `interop/install.sh DEST`, then run them with `SMTP_INTEROP=DEST cargo test --workspace -- --ignored`, or all of it
+//! with `just interop`. A peer that is missing or cannot start is a failure, never a test left out.
 
 #![expect(clippy::unwrap_used, reason = "a failure of anything that a test needs is its failure")]
 
 mod clients;
 mod mail;
+mod matrix;
 mod peer;
+mod peers;
 mod process;
-mod send;
-mod serve;
+mod receiver;
+mod room;
+mod sender;
 mod servers;
-mod top;
+mod store;
+mod targets;
+
+use std::env;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // What most tests do is wait.
+    arguments.test_threads = arguments.test_threads.or(Some(8));
+    let mut trials: Vec<Trial> = Vec::new();
+    let tables = [servers::trials(&mut trials), clients::trials(&mut trials)];
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    process::end();
+    if conclusion.num_passed + conclusion.num_failed > 0 {
+        let text = matrix::text(&tables);
+        println!("{text}");
+        if env::var_os("SMTP_INTEROP_MATRIX").is_some() && !conclusion.has_failed() {
+            matrix::keep(&text);
+        }
+        room::room().leave(conclusion.has_failed());
+    }
+    conclusion.exit();
+}

@@ -1,318 +1,378 @@
-//! `smtp send` delivers to their servers.
+//! Our clients deliver to their servers: the rows of the first matrix.
 
-use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::time::Duration;
 
-use crate::mail::{RECIPIENTS, SENDER, Sample, assert_same, samples};
-use crate::peer::{postfix, python, tool};
-use crate::process::{Running, eventually, folder, run};
-use crate::send::{Send, assert_told};
-use crate::top;
+use smtp_driver::proto::auth::Mechanism;
+use smtp_driver::proto::extension::Extension;
+use smtp_driver::proto::param::{Notify, Orcpt, Param, Ret, Xtext};
+use smtp_driver::proto::session::{Content, Transfer};
 
-/// A CA, and a certificate of its for localhost and 127.0.0.1.
-struct Certificate {
-    ca: PathBuf,
-    certificate: PathBuf,
-    key: PathBuf,
+use libtest_mimic::Trial;
+
+use crate::mail::{Mail, RECIPIENTS, international, longer_than, nasty, samples, short};
+use crate::matrix::{self, Table};
+use crate::peers::{self, Peer, has};
+use crate::process::PATIENCE;
+use crate::room::SIZE;
+use crate::sender::{Client, Ended, Errand, Security, Sending};
+
+/// A client of ours, and a server of theirs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    pub(crate) client: Client,
+    pub(crate) peer: &'static Peer,
 }
 
-impl Certificate {
-    fn new(folder: &Path) -> Self {
-        let path = |name: &str| folder.join(name);
-        let made = Self { ca: path("ca.pem"), certificate: path("certificate.pem"), key: path("key.pem") };
-        let request = || {
-            let mut command = tool("openssl");
-            command.args([
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-noenc",
-                "-days",
-                "2",
-            ]);
-            command
+#[derive(Clone, Copy)]
+/// A row: its name, what it does, and whether `smtp send` has flags for it.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(&Case),
+    pub(crate) by_tool: bool,
+    /// What an EHLO response has to list for it.
+    pub(crate) extension: Option<Extension>,
+}
+
+const fn row(name: &'static str, run: fn(&Case), by_tool: bool, extension: Option<Extension>) -> Row {
+    Row { name, run, by_tool, extension }
+}
+
+const LISTED: &str = "EHLO lists these rows";
+const STRONGEST: &str = "AUTH, the strongest";
+
+pub(crate) const ROWS: [Row; 24] = [
+    row(LISTED, listed, false, None),
+    row("plain", plain, true, None),
+    row("STARTTLS", starttls, true, Some(Extension::StartTls)),
+    row("implicit TLS", implicit_tls, true, None),
+    row("AUTH LOGIN", |case| auth(case, Mechanism::Login), false, None),
+    row("AUTH PLAIN", |case| auth(case, Mechanism::Plain), false, None),
+    row("AUTH CRAM-MD5", |case| auth(case, Mechanism::CramMd5), false, None),
+    row("AUTH XOAUTH2", |case| auth(case, Mechanism::XOauth2), false, None),
+    row("AUTH SCRAM-SHA-1", |case| auth(case, Mechanism::ScramSha1), false, None),
+    row("AUTH SCRAM-SHA-256", |case| auth(case, Mechanism::ScramSha256), false, None),
+    row(STRONGEST, strongest, true, None),
+    row("one by one", one_by_one, false, None),
+    row("overlapped", overlapped, false, Some(Extension::Pipelining)),
+    row("CHUNKING", chunking, false, Some(Extension::Chunking)),
+    row("CHUNKING in flight", chunking_in_flight, false, Some(Extension::Chunking)),
+    row("SMTPUTF8", smtputf8, true, Some(Extension::SmtpUtf8)),
+    row("DSN", dsn, false, Some(Extension::Dsn)),
+    row("PRDR", prdr, false, Some(Extension::Prdr)),
+    row("PIPECONNECT", pipeconnect, false, Some(Extension::PipeConnect)),
+    row("LMTP", lmtp, true, None),
+    row("550", |case| refused(case, "nobody", 550), true, None),
+    row("451", |case| refused(case, "later", 451), true, None),
+    row("421", closing, true, None),
+    row("552", too_long, true, None),
+];
+
+const TITLE: &str = "Our clients, their servers";
+
+/// A test for each cell that there is.
+pub(crate) fn trials(trials: &mut Vec<Trial>) -> Table {
+    for (column, rows, peer) in peers::ALL {
+        for row in ROWS {
+            let cell = (TITLE, row.name, column);
+            for client in Client::ALL {
+                let by_tool = client == Client::Tool;
+                let strongest = row.name == STRONGEST && by_tool && has(rows, "AUTH PLAIN");
+                let has = COMMON.contains(&row.name) || has(rows, row.name) || strongest;
+                // The tool has no LMTP over TLS from the first octet.
+                let without = by_tool && row.name == "implicit TLS" && column == "Dovecot LMTP";
+                // Once is enough to show a quirk.
+                let quirk = peers::quirk(column, row.name) && client != Client::ALL[0];
+                if has && !quirk && (row.by_tool || !by_tool) && !without {
+                    let test = move || (row.run)(&Case { client, peer: peer() });
+                    trials.push(matrix::trial(cell, client, client.letter(), test));
+                }
+            }
+        }
+    }
+    for (column, row, why) in peers::QUIRKS {
+        matrix::note((TITLE, row, column), why);
+    }
+    let (rows, columns) = (ROWS.map(|row| row.name).into(), peers::ALL.map(|(name, ..)| name).into());
+    Table { title: TITLE, rows, columns }
+}
+
+/// Those that every server has.
+pub(crate) const COMMON: [&str; 4] = [LISTED, "plain", "one by one", "550"];
+
+impl Case {
+    /// As plain as the peer lets us.
+    fn security(&self) -> Security {
+        if self.peer.submission { Security::StartTls } else { Security::Plain }
+    }
+
+    fn errand<'e>(&self, security: Security, mails: Vec<Sending<'e>>) -> Errand<'e> {
+        Errand::new(self.peer, security, mails)
+    }
+
+    /// Each message is taken for both recipients, and stored as it was sent.
+    #[track_caller]
+    fn delivers(&self, errand: &Errand<'_>) -> Ended {
+        let ended = errand.run(self.client);
+        assert_eq!(ended.failed, None);
+        for (told, sending) in ended.told.iter().zip(&errand.mails) {
+            assert!(told.iter().all(|fate| fate.code == 250), "{}: {told:?}", sending.mail.name);
+            self.stored(sending.mail, sending.envelope.to.len(), errand);
+        }
+        assert_eq!(ended.told.len(), errand.mails.len());
+        ended
+    }
+
+    #[track_caller]
+    fn stored(&self, mail: &Mail, recipients: usize, errand: &Errand<'_>) {
+        let stored = self.peer.store.take(mail, recipients);
+        // RFC 3848 names what the message came in by: S where there was TLS, A where there was AUTH.
+        let with = match (errand.security, errand.login) {
+            (Security::Plain, None) => "ESMTP",
+            (Security::Plain, Some(_)) => "ESMTPA",
+            (_, None) => "ESMTPS",
+            (_, Some(_)) => "ESMTPSA",
         };
-        let ca_key = path("ca-key.pem");
-        let mut ca = request();
-        ca.args(["-subj", "/CN=Interop CA", "-keyout"]).arg(&ca_key).arg("-out").arg(&made.ca);
-        done(&mut ca);
-        let mut leaf = request();
-        leaf.args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
-        // Without it, a verifier that is strict takes the leaf for a CA.
-        leaf.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
-        leaf.arg("-CA").arg(&made.ca).arg("-CAkey").arg(&ca_key);
-        leaf.arg("-keyout").arg(&made.key).arg("-out").arg(&made.certificate);
-        done(&mut leaf);
-        made
+        let trace = stored.trace.to_ascii_uppercase().replace("UTF8SMTP", "ESMTP");
+        let named = trace.split_whitespace().skip_while(|word| *word != "WITH").nth(1);
+        if let Some(named) = named.filter(|named| named.starts_with("ESMTP")) {
+            assert_eq!(named.trim_end_matches(';'), with, "{}", stored.trace);
+        }
+    }
+
+    fn is(&self, name: &str) -> bool {
+        self.peer.name == name
     }
 }
 
-#[track_caller]
-fn done(command: &mut Command) {
-    let ended = run(command);
-    assert!(ended.status.success(), "{command:?}: {ended:#?}");
-}
-
-/// aiosmtpd, which offers STARTTLS and implicit TLS, and AUTH PLAIN and LOGIN under either.
-struct Aiosmtpd {
-    plain: String,
-    tls: String,
-    ca: PathBuf,
-    folder: PathBuf,
-    taken: usize,
-    _process: Running,
-}
-
-impl Aiosmtpd {
-    fn start(test: &str) -> Self {
-        let folder = folder(&format!("servers::aiosmtpd::{test}"));
-        let Certificate { ca, certificate, key } = Certificate::new(&folder);
-        let mut process = Running::start(python("aiosmtpd_server.py").arg(certificate).arg(key).arg(&folder));
-        let lines = process.lines();
-        let listener = |name: &str| {
-            let line = lines.next("a listener of aiosmtpd");
-            let port = line.strip_prefix("listening 127.0.0.1:").and_then(|rest| rest.strip_suffix(name));
-            port.unwrap_or_else(|| panic!("not the listener{name}: {line}")).to_owned()
+/// What the server lists is what it has rows for, no more and no less.
+fn listed(case: &Case) {
+    let rows = peers::ALL.iter().find(|(name, ..)| case.is(name)).unwrap().1;
+    let clear = case.errand(Security::Plain, Vec::new()).run(case.client).offered;
+    let starttls = clear.has(Extension::StartTls);
+    assert_eq!(starttls, has(rows, "STARTTLS"), "{clear:?}");
+    let offered = match starttls {
+        true => case.errand(Security::StartTls, Vec::new()).run(case.client).offered,
+        false => clear,
+    };
+    for row in ROWS {
+        let listed = match (row.extension, row.name.strip_prefix("AUTH ")) {
+            (Some(Extension::StartTls), _) => continue,
+            (Some(extension), _) => offered.has(extension),
+            // It takes any password, and lists them without TLS.
+            (None, Some(_)) if case.is("smtp-sink") => continue,
+            (None, Some(name)) => {
+                let mechanism = Mechanism::from_name(name.as_bytes());
+                mechanism.is_some_and(|mechanism| offered.mechanisms().contains(mechanism))
+            }
+            (None, None) => continue,
         };
-        let (plain, tls) = (listener(" plain"), listener(" tls"));
-        Self { plain, tls, ca, folder, taken: 0, _process: process }
-    }
-
-    /// The next message, and its envelope as JSON.
-    #[track_caller]
-    fn take(&mut self) -> (Vec<u8>, String) {
-        let path = |ending| self.folder.join(format!("{}.{ending}", self.taken));
-        let envelope = eventually("a message at aiosmtpd", || fs::read_to_string(path("json")).ok());
-        let message = fs::read(path("eml")).unwrap();
-        self.taken += 1;
-        (message, envelope)
-    }
-
-    #[track_caller]
-    fn assert_no_more(&self) {
-        assert!(!self.folder.join(format!("{}.eml", self.taken)).exists(), "more arrived than was sent");
-    }
-
-    /// Every sample arrives as it was sent, by a connection that is as secure as it was to be.
-    #[track_caller]
-    fn takes_all(&mut self, url: &str, starttls: Option<&str>, tls: bool, authenticated: bool) {
-        let ca = tls.then(|| self.ca.clone());
-        for sample in samples() {
-            let ended = Send { url, starttls, ca: ca.as_deref(), to: &RECIPIENTS }.run(&self.folder, &sample);
-            assert_eq!(ended.status.code(), Some(0), "{}: {ended:#?}", sample.name);
-            assert_told(&ended, &RECIPIENTS.map(|to| (to, "250")));
-            let (message, envelope) = self.take();
-            assert_same(&sample, &message);
-            for part in [
-                format!("\"from\": \"{SENDER}\", \"to\": [\"{}\", \"{}\"]", RECIPIENTS[0], RECIPIENTS[1]),
-                format!("\"tls\": {tls}, \"authenticated\": {authenticated}"),
-            ] {
-                assert!(envelope.contains(&part), "{}: no {part} in {envelope}", sample.name);
-            }
-            // RFC 6152: what is not in 7 bits is declared.
-            let declared = envelope.to_ascii_uppercase().contains("BODY=8BITMIME");
-            assert!(declared || sample.octets.is_ascii(), "{}: not declared in {envelope}", sample.name);
-        }
-        self.assert_no_more();
+        assert_eq!(listed, has(rows, row.name), "{}: {offered:?}", row.name);
     }
 }
 
-mod aiosmtpd {
-    use super::*;
+fn plain(case: &Case) {
+    let samples = samples();
+    let mails = samples.iter().map(|mail| Sending::to(mail, RECIPIENTS)).collect();
+    case.delivers(&case.errand(case.security(), mails));
+}
 
-    #[test]
-    #[ignore = "needs interop/install.sh"]
-    fn plain() {
-        let mut server = Aiosmtpd::start("plain");
-        server.takes_all(&format!("smtp://localhost:{}", server.plain), Some("off"), false, false);
+fn starttls(case: &Case) {
+    over_tls(case, Security::StartTls);
+}
+
+fn implicit_tls(case: &Case) {
+    over_tls(case, Security::Implicit);
+}
+
+fn over_tls(case: &Case, security: Security) {
+    let mails = [nasty(), short()];
+    let mails: Vec<_> = mails.iter().map(|mail| Sending::to(mail, RECIPIENTS)).collect();
+    case.delivers(&case.errand(security, mails.clone()));
+    // Nothing is sent over TLS that can't be trusted, and then not in the clear.
+    let distrusting = Errand { distrusts: true, ..case.errand(security, mails.clone()) };
+    let ended = distrusting.run(case.client);
+    assert!(ended.failed.is_some() && ended.told.iter().flatten().all(|fate| fate.code == 0), "{ended:?}");
+    case.peer.store.assert_without(mails[0].mail);
+}
+
+fn auth(case: &Case, mechanism: Mechanism) {
+    let mail = nasty();
+    let mails = vec![Sending::to(&mail, RECIPIENTS)];
+    let secret = if mechanism == Mechanism::XOauth2 { "token" } else { "secret" };
+    let errand = case.errand(Security::StartTls, mails);
+    let wrong = Errand { login: Some((mechanism, "wrong")), ..errand.clone() };
+    let ended = wrong.run(case.client);
+    assert!(ended.failed.as_ref().is_some_and(|failed| failed.contains("535")), "{ended:?}");
+    case.peer.store.assert_without(&mail);
+    case.delivers(&Errand { login: Some((mechanism, secret)), ..errand });
+}
+
+/// Of all that is offered.
+fn strongest(case: &Case) {
+    let mail = nasty();
+    let errand = case.errand(Security::StartTls, vec![Sending::to(&mail, RECIPIENTS)]);
+    // The tool is told no mechanism.
+    let login = Some((Mechanism::Plain, "secret"));
+    case.delivers(&Errand { login, ..errand });
+}
+
+/// Messages on one connection, each behind the reply to the one ahead.
+fn one_by_one(case: &Case) {
+    in_step(case, false);
+}
+
+/// Messages on one connection, each envelope in the same write as the end of the message ahead (RFC 2920, 3.1).
+fn overlapped(case: &Case) {
+    if !peers::quirk(case.peer.name, "overlapped") {
+        return in_step(case, true);
     }
-
-    #[test]
-    #[ignore = "needs interop/install.sh"]
-    fn starttls() {
-        let mut server = Aiosmtpd::start("starttls");
-        server.takes_all(&format!("smtp://localhost:{}", server.plain), Some("required"), true, false);
-    }
-
-    #[test]
-    #[ignore = "needs interop/install.sh"]
-    fn implicit_tls() {
-        let mut server = Aiosmtpd::start("implicit_tls");
-        server.takes_all(&format!("smtps://localhost:{}", server.tls), None, true, false);
-    }
-
-    #[test]
-    #[ignore = "needs interop/install.sh"]
-    fn starttls_auth() {
-        let mut server = Aiosmtpd::start("starttls_auth");
-        server.takes_all(
-            &format!("smtp://alice:secret@localhost:{}", server.plain),
-            Some("required"),
-            true,
-            true,
-        );
-    }
-
-    #[test]
-    #[ignore = "needs interop/install.sh"]
-    fn implicit_tls_auth() {
-        let mut server = Aiosmtpd::start("implicit_tls_auth");
-        server.takes_all(&format!("smtps://alice:secret@localhost:{}", server.tls), None, true, true);
-    }
-
-    /// Nothing is sent without the login that was asked for, nor over TLS that cannot be trusted: and then not in the clear.
-    #[test]
-    #[ignore = "needs interop/install.sh"]
-    fn no_message_without_the_login_or_the_trust() {
-        let server = Aiosmtpd::start("no_message_without_the_login_or_the_trust");
-        let sample = &samples()[0];
-        let (plain, tls) = (&server.plain, &server.tls);
-        for (url, starttls, ca) in [
-            (format!("smtp://alice:wrong@localhost:{plain}"), Some("required"), Some(&*server.ca)),
-            (format!("smtps://alice:wrong@localhost:{tls}"), None, Some(&*server.ca)),
-            (format!("smtp://localhost:{plain}"), Some("required"), None),
-            (format!("smtps://localhost:{tls}"), None, None),
-        ] {
-            let ended = Send { url: &url, starttls, ca, to: &RECIPIENTS }.run(&server.folder, sample);
-            assert!(matches!(ended.status.code(), Some(69 | 75)), "{url}: {ended:#?}");
-            server.assert_no_more();
+    // chasquid does not answer; Dovecot does at once, and may take its time to open the connection: it waits after a process that failed.
+    let patience = if case.is("chasquid") { Duration::from_secs(5) } else { PATIENCE };
+    let mails = [short(), short()];
+    let mails: Vec<_> = mails.iter().map(|mail| Sending::to(mail, RECIPIENTS)).collect();
+    let errand = Errand { overlapped: true, patience, ..case.errand(case.security(), mails) };
+    let ended = errand.run(case.client);
+    // Of each message it is known that it was taken, that it was not, or that it may have been.
+    assert!(ended.failed.is_some(), "{ended:?}");
+    for (told, sending) in ended.told.iter().zip(&errand.mails) {
+        assert!(told.iter().all(|fate| matches!(fate.code, 250 | 0)), "{ended:?}");
+        if told[0].code == 250 {
+            case.stored(sending.mail, 2, &errand);
         }
     }
+    assert!(ended.told[1].iter().all(|fate| fate.code == 0), "{ended:?}");
+}
 
-    /// Each recipient has a result of its own, and those who were accepted get the message whatever became of the others.
-    #[test]
-    #[ignore = "needs interop/install.sh"]
-    fn refused_recipients() {
-        let mut server = Aiosmtpd::start("refused_recipients");
-        let url = format!("smtp://localhost:{}", server.plain);
-        let sample = &samples()[0];
-        let (bob, nobody, later) = (RECIPIENTS[0], "nobody@example.test", "later@example.test");
-        for (results, status) in [
-            (&[(nobody, "550"), (bob, "250")][..], 69),
-            (&[(bob, "250"), (later, "451")], 75),
-            (&[(later, "451"), (bob, "250"), (nobody, "550")], 69),
-            (&[(nobody, "550")], 69),
-            (&[(later, "451")], 75),
-        ] {
-            let to: Vec<&str> = results.iter().map(|(to, _)| *to).collect();
-            let ended =
-                Send { url: &url, starttls: Some("off"), ca: None, to: &to }.run(&server.folder, sample);
-            assert_eq!(ended.status.code(), Some(status), "{ended:#?}");
-            assert_told(&ended, results);
-            if to.contains(&bob) {
-                let (message, envelope) = server.take();
-                assert_same(sample, &message);
-                assert!(envelope.contains(&format!("\"to\": [\"{bob}\"]")), "{envelope}");
-            }
+/// Some recipients of a message are refused, or all, or none: both sides stay in step.
+fn in_step(case: &Case, overlapped: bool) {
+    let mails = [short(), short(), nasty(), short()];
+    let [bob, carol] = RECIPIENTS;
+    let nobody = "nobody@example.test";
+    let mut all = vec![vec![carol], vec![nobody], vec![bob, carol], vec![nobody, bob]];
+    if case.is("chasquid") {
+        // It leaves at the third refusal, DATA for nobody among them.
+        all.pop();
+    }
+    let sendings = mails.iter().zip(&all).map(|(mail, to)| Sending::to(mail, to.iter().copied())).collect();
+    let errand = Errand { overlapped, ..case.errand(case.security(), sendings) };
+    let ended = errand.run(case.client);
+    assert_eq!(ended.failed, None);
+    for ((mail, to), told) in mails.iter().zip(&all).zip(&ended.told) {
+        let codes: Vec<u16> = told.iter().map(|fate| fate.code).collect();
+        let wanted: Vec<u16> = to.iter().map(|to| if *to == nobody { case.unknown() } else { 250 }).collect();
+        assert_eq!(codes, wanted, "{ended:?}");
+        match wanted.iter().filter(|code| **code == 250).count() {
+            0 => case.peer.store.assert_without(mail),
+            taken => case.stored(mail, taken, &errand),
         }
-        server.assert_no_more();
     }
 }
 
-/// Postfix's smtp-sink with `-d`, which writes each message to a file. It knows no TLS.
-struct Sink {
-    port: u16,
-    folder: PathBuf,
-    _process: Running,
+fn chunking(case: &Case) {
+    let samples: Vec<_> = samples().into_iter().map(Mail::chunked).collect();
+    let mails = samples.iter().map(|mail| Sending::to(mail, RECIPIENTS)).collect();
+    case.delivers(&Errand { transfer: Transfer::Chunks, ..case.errand(case.security(), mails) });
 }
 
-impl Sink {
-    fn start(test: &str) -> Self {
-        let folder = folder(&format!("servers::smtp_sink::{test}"));
-        // It takes port 0, but does not say which one that became. So a free one is looked for, and another one if somebody else
-        // was quicker: then smtp-sink ends at once.
-        for _ in 0..10 {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let mut command = postfix("smtp-sink");
-            // As root it wants to be told whom to become: root, who may write to the folder.
-            if fs::metadata("/proc/self").unwrap().uid() == 0 {
-                command.args(["-u", "root"]);
-            }
-            command.args(["-d", "message."]).arg(format!("127.0.0.1:{port}")).arg("100").current_dir(&folder);
-            let mut process = Running::start(&mut command);
-            drop(process.lines());
-            let up = eventually("smtp-sink", || match process.child.try_wait().unwrap() {
-                Some(_) => Some(false),
-                None => TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(true),
-            });
-            if up {
-                return Self { port, folder, _process: process };
-            }
-        }
-        panic!("smtp-sink ended at once, ten times");
-    }
+fn chunking_in_flight(case: &Case) {
+    let mails = [nasty(), short(), short()].map(Mail::chunked);
+    let mails = mails.iter().map(|mail| Sending::to(mail, RECIPIENTS)).collect();
+    case.delivers(&Errand { transfer: Transfer::ChunksInFlight, ..case.errand(case.security(), mails) });
+}
 
-    /// Waits for the file of `sample` to be written whole: it may be closed after the reply has left. What smtp-sink adds is, on top,
-    /// the envelope and one `Received:`, and an empty line at the end; between, it writes LF for every CRLF of the message.
-    #[track_caller]
-    fn take(&self, sample: &Sample) {
-        let once = ["X-Client-Addr", "X-Client-Proto", "X-Helo-Args", "X-Mail-Args", "Received"];
-        let mut last = (Vec::new(), Vec::new());
-        let path = eventually("a message at smtp-sink", || {
-            let path = self.files().pop()?;
-            let file = fs::read(&path).unwrap();
-            let (fields, message) = top::strip(&file, &once, &["X-Rcpt-Args"]);
-            last = (fields, String::from_utf8(message.to_vec()).unwrap().replace('\n', "\r\n").into_bytes());
-            (last.1.len() >= sample.octets.len() + 2).then_some(path)
-        });
-        fs::remove_file(path).unwrap();
-        assert!(self.files().is_empty(), "{}: more arrived than was sent", sample.name);
-        let (fields, message) = last;
-        assert_same(sample, message.strip_suffix(b"\r\n").unwrap());
-        for name in once {
-            assert_eq!(top::values(&fields, name).len(), 1, "{name} in {fields:?}");
-        }
-        assert_eq!(top::values(&fields, "X-Client-Proto"), ["ESMTP"]);
-        assert_eq!(top::values(&fields, "X-Rcpt-Args"), RECIPIENTS.map(|to| format!("<{to}>")));
-        let sender = top::values(&fields, "X-Mail-Args")[0];
-        assert_eq!(sender.split(' ').next(), Some(&*format!("<{SENDER}>")), "{sender}");
-    }
+fn smtputf8(case: &Case) {
+    let mail = international();
+    let to = if case.peer.submission { RECIPIENTS[0] } else { "\u{fc}ser@example.test" };
+    case.delivers(&case.errand(case.security(), vec![Sending::to(&mail, [to])]));
+}
 
-    fn files(&self) -> Vec<PathBuf> {
-        let all = fs::read_dir(&self.folder).unwrap().map(|entry| entry.unwrap().path());
-        all.filter(|path| {
-            path.file_stem().is_some_and(|stem| stem == "message")
-                && path.extension().is_some_and(|e| e != "eml")
-        })
-        .collect()
+fn dsn(case: &Case) {
+    let mail = short();
+    let mut sending = Sending::to(&mail, RECIPIENTS);
+    sending.envelope = sending.envelope.with(&Param::Ret(Ret::Hdrs)).unwrap();
+    sending.envelope = sending.envelope.with(&Param::Envid(Xtext::encode(b"a+b=c"))).unwrap();
+    let to = sending.envelope.to[0].clone();
+    let orcpt = Orcpt::parse("rfc822;bob@example.test").unwrap();
+    sending.envelope.to[0] =
+        to.with(&Param::Notify(Notify::FAILURE)).unwrap().with(&Param::Orcpt(orcpt)).unwrap();
+    case.delivers(&case.errand(case.security(), vec![sending]));
+}
+
+fn prdr(case: &Case) {
+    let mail = short();
+    let mut sending = Sending::to(&mail, RECIPIENTS);
+    sending.envelope = sending.envelope.with(&Param::Prdr).unwrap();
+    case.delivers(&case.errand(case.security(), vec![sending]));
+}
+
+/// EHLO goes ahead of the greeting of a server that is known to take it.
+fn pipeconnect(case: &Case) {
+    let mails = [short(), short()];
+    let first = case.delivers(&case.errand(case.security(), vec![Sending::to(&mails[0], RECIPIENTS)]));
+    let errand = case.errand(case.security(), vec![Sending::to(&mails[1], RECIPIENTS)]);
+    case.delivers(&Errand { cached: Some(first.offered), ..errand });
+}
+
+/// Each recipient has a reply of its own to the message.
+fn lmtp(case: &Case) {
+    let mail = nasty();
+    let to = [RECIPIENTS[0], "nobody@example.test", RECIPIENTS[1]];
+    let errand = case.errand(case.security(), vec![Sending::to(&mail, to)]);
+    let ended = errand.run(case.client);
+    assert_eq!(ended.failed, None);
+    let codes: Vec<u16> = ended.told[0].iter().map(|fate| fate.code).collect();
+    assert_eq!(codes, [250, case.unknown(), 250], "{ended:?}");
+    case.stored(&mail, 2, &errand);
+}
+
+impl Case {
+    /// What this server says of a recipient that it does not know.
+    fn unknown(&self) -> u16 {
+        // smtp-sink knows everybody.
+        if self.is("smtp-sink") { 250 } else { 550 }
     }
 }
 
-mod smtp_sink {
-    use super::*;
-
-    #[test]
-    #[ignore = "needs interop/install.sh"]
-    fn plain() {
-        let sink = Sink::start("plain");
-        // It offers no STARTTLS, so opportunistic is as good as off.
-        for starttls in ["off", "opportunistic"] {
-            for sample in samples() {
-                let url = format!("smtp://127.0.0.1:{}", sink.port);
-                let send = Send { url: &url, starttls: Some(starttls), ca: None, to: &RECIPIENTS };
-                let ended = send.run(&sink.folder, &sample);
-                assert_eq!(ended.status.code(), Some(0), "{}: {ended:#?}", sample.name);
-                assert_told(&ended, &RECIPIENTS.map(|to| (to, "250")));
-                sink.take(&sample);
-            }
+/// Each recipient has a result of its own, and those who are accepted get the message whatever becomes of the others.
+fn refused(case: &Case, who: &str, code: u16) {
+    let code = if code == 550 { case.unknown() } else { code };
+    let who = format!("{who}@example.test");
+    let mail = short();
+    let bob = RECIPIENTS[0];
+    for to in [&[&*who, bob][..], &[bob, &*who], &[&*who]] {
+        let errand = case.errand(case.security(), vec![Sending::to(&mail, to.iter().copied())]);
+        let ended = errand.run(case.client);
+        let codes: Vec<u16> = ended.told[0].iter().map(|fate| fate.code).collect();
+        let wanted: Vec<u16> = to.iter().map(|to| if *to == bob { 250 } else { code }).collect();
+        assert_eq!((codes, &ended.failed), (wanted, &None));
+        match to.iter().filter(|to| **to == bob || code == 250).count() {
+            0 => case.peer.store.assert_without(&mail),
+            taken => case.stored(&mail, taken, &errand),
         }
     }
+}
 
-    /// A server that does not offer the TLS that was required gets nothing.
-    #[test]
-    #[ignore = "needs interop/install.sh"]
-    fn no_message_without_tls() {
-        let sink = Sink::start("no_message_without_tls");
-        let url = format!("smtp://127.0.0.1:{}", sink.port);
-        let send = Send { url: &url, starttls: Some("required"), ca: None, to: &RECIPIENTS };
-        let ended = send.run(&sink.folder, &samples()[0]);
-        assert!(matches!(ended.status.code(), Some(69 | 75)), "{ended:#?}");
-        assert!(sink.files().is_empty(), "a message left in the clear");
+/// A server that closes in the middle: nobody was served, and it is told why.
+fn closing(case: &Case) {
+    let mail = short();
+    let to = ["busy@example.test", RECIPIENTS[0]];
+    let ended = case.errand(case.security(), vec![Sending::to(&mail, to)]).run(case.client);
+    assert!(ended.told[0].iter().all(|fate| matches!(fate.code, 421 | 0)), "{ended:?}");
+    assert_eq!(ended.told[0][0].code, 421, "{ended:?}");
+    case.peer.store.assert_without(&mail);
+}
+
+/// A message that is too long is not sent where the server says how long it may be; where it is sent all the same, the server's refusal is
+/// heard to its end.
+fn too_long(case: &Case) {
+    let mail = longer_than(SIZE + SIZE / 8);
+    let errand = case.errand(case.security(), vec![Sending::to(&mail, RECIPIENTS)]);
+    let ended = errand.run(case.client);
+    assert!(ended.told[0].iter().all(|fate| fate.code == 0 && fate.text.contains("octets")), "{ended:?}");
+    if let Client::Of(_) = case.client {
+        let sending = Sending { content: Some(Content::unknown()), ..errand.mails[0].clone() };
+        let ended = Errand { mails: vec![sending], ..errand }.run(case.client);
+        assert!(ended.told[0].iter().all(|fate| fate.code == 552), "{ended:?}");
     }
+    case.peer.store.assert_without(&mail);
 }

@@ -1,4 +1,4 @@
-//! A server that is killed in the midst of it all.
+//! A server that is killed, or told to end, in the midst of it all.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -23,17 +23,35 @@ fn load(port: u16, round: usize, client: usize, answered: &mpsc::Sender<String>)
         let turn = || {
             peer.write(envelope).ok()?;
             for reply in ["250", "250", "354"] {
-                assert!(peer.reply()?.starts_with(reply));
+                answered_by(&mut peer, reply)?;
             }
             peer.write(message).ok()?;
-            assert!(peer.reply()?.starts_with("250"));
-            Some(())
+            answered_by(&mut peer, "250")
         };
         if turn().is_none() {
             return;
         }
         answered.send(name).expect("somebody counts");
     }
+}
+
+/// The next reply is this one; or none comes, or that which says that none will.
+fn answered_by(peer: &mut Peer, code: &str) -> Option<()> {
+    let reply = peer.reply().filter(|reply| !reply.starts_with("421 "))?;
+    assert!(reply.starts_with(code), "{reply}");
+    Some(())
+}
+
+/// The messages in this Maildir, and how often each is there. All are whole.
+fn stored(path: &Path) -> HashMap<String, usize> {
+    let mut stored = HashMap::new();
+    for message in messages(path, "new") {
+        let (_, rest) = message.split_once("Message-ID: ").expect("a message");
+        let (name, _) = rest.split_once("\r\n").expect("a line");
+        assert!(message.ends_with(&format!("\r\nend of {name}\r\n")), "{name} is not whole");
+        *stored.entry(name.to_owned()).or_default() += 1;
+    }
+    stored
 }
 
 #[test]
@@ -58,13 +76,7 @@ fn every_message_answered_250_survives_kill_9_once() {
     }
     drop(sender);
 
-    let mut stored: HashMap<String, usize> = HashMap::new();
-    for message in messages(Path::new(path), "new") {
-        let (_, rest) = message.split_once("Message-ID: ").expect("a message");
-        let (name, _) = rest.split_once("\r\n").expect("a line");
-        assert!(message.ends_with(&format!("\r\nend of {name}\r\n")), "{name} is not whole");
-        *stored.entry(name.to_owned()).or_default() += 1;
-    }
+    let stored = stored(Path::new(path));
     let answered: Vec<_> = receiver.iter().collect();
     assert!(answered.len() > ROUNDS * CLIENTS, "only {} messages were answered", answered.len());
     for name in &answered {
@@ -73,4 +85,35 @@ fn every_message_answered_250_survives_kill_9_once() {
     // Of each client at most the one whose answer was on its way.
     assert!(stored.len() - answered.len() <= ROUNDS * CLIENTS);
     assert!(stored.values().all(|count| *count == 1));
+}
+
+/// Told to end, it takes no message that it does not answer, and answers none that it has not taken.
+#[test]
+fn sigterm_under_load_loses_nothing_and_repeats_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("UTF-8");
+    let (sender, receiver) = mpsc::channel();
+    for round in 0..ROUNDS {
+        let server = Server::start(&["--maildir", path]);
+        let port = server.plain[0];
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                let sender = sender.clone();
+                thread::spawn(move || load(port, round, client, &sender))
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(150 + 37 * round as u64));
+        server.terminate();
+        assert_eq!(server.wait().code(), Some(0));
+        for client in clients {
+            client.join().expect("a client that was told the truth");
+        }
+    }
+    drop(sender);
+
+    let mut answered = HashMap::new();
+    receiver.iter().for_each(|name| *answered.entry(name).or_default() += 1);
+    assert!(answered.len() > ROUNDS * CLIENTS, "only {} messages were answered", answered.len());
+    assert_eq!(stored(Path::new(path)), answered);
+    assert!(messages(Path::new(path), "tmp").is_empty());
 }

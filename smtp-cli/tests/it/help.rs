@@ -7,7 +7,7 @@ use crate::support::{code, err, out, run};
 
 #[test]
 fn help_shows_every_flag_at_work() {
-    for (command, flags) in [("serve", 10), ("send", 6)] {
+    for (command, flags) in [("serve", 10), ("send", 6), ("explain", 1), ("probe", 3)] {
         let output = run([command, "--help"], "");
         assert_eq!(code(&output), Some(0));
         let help = out(&output);
@@ -30,15 +30,34 @@ fn examples_are_taken_as_they_stand() {
     use clap::Parser as _;
 
     let mut seen = 0;
-    for command in ["serve", "send"] {
+    for command in ["serve", "send", "explain", "probe"] {
         let help = out(&run([command, "--help"], "")).replace("\\\n", " ");
         for line in help.lines().map(str::trim).filter(|line| line.starts_with("smtp ")) {
-            let words = line.split_whitespace().map(|word| if word == "''" { "" } else { word });
-            Args::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+            Args::try_parse_from(words(line)).unwrap_or_else(|error| panic!("{line}: {error}"));
             seen += 1;
         }
     }
     assert!(seen > 10, "{seen} examples");
+}
+
+/// As a shell parts them, single quotes and all.
+pub(crate) fn words(line: &str) -> Vec<String> {
+    let mut words = vec![];
+    let mut word: Option<String> = None;
+    for (n, part) in line.split('\'').enumerate() {
+        if n % 2 == 1 {
+            word.get_or_insert_default().push_str(part);
+            continue;
+        }
+        for c in part.chars() {
+            match c {
+                ' ' => words.extend(word.take()),
+                c => word.get_or_insert_default().push(c),
+            }
+        }
+    }
+    words.extend(word);
+    words
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! Real use: the pool of each adapter, and a server that is restarted again and again while they send.
 
 use std::collections::HashMap;
-use std::net::TcpListener;
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use smtp_driver::Destination;
 use smtp_driver::client::SendError;
 use smtp_driver::proto::session::{Envelope, Outcome, Report};
 
-use crate::support::{Server, messages};
+use crate::support::{Server, messages, place};
 
 const WORKERS: usize = 8;
 
@@ -41,9 +40,9 @@ fn load(
 ) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_str().expect("UTF-8");
-    let port = free_port();
-    let mut server = Server::start_at(port, &["--maildir", path]);
-    let send = start(Destination::plain("127.0.0.1", port));
+    let place = place();
+    let mut server = Server::start_at(place, &["--maildir", path]);
+    let send = start(Destination::plain(place.ip().to_string(), place.port()));
     let sent: Vec<Sent> = (0..total).map(|_| Sent::default()).collect();
     let (next, done, counts) = (AtomicUsize::new(0), AtomicUsize::new(0), Counts::default());
     let begun = Instant::now();
@@ -83,7 +82,7 @@ fn load(
                 server.terminate();
                 server.wait();
             }
-            server = Server::start_at(port, &["--maildir", path]);
+            server = Server::start_at(place, &["--maildir", path]);
         }
         server
     });
@@ -111,19 +110,6 @@ fn load(
         "{adapter}: {total} messages, {restarts} restarts, {time:.1?}; {failed} of them failed before, {twice} are there \
          twice; {counts:?}"
     );
-}
-
-/// A port that the system gives to nobody who connects: while the server is down, a client that was given the very port
-/// that it connects to would find itself there, and the port taken.
-fn free_port() -> u16 {
-    static TRIED: AtomicU16 = AtomicU16::new(0);
-    let first = 20_000 + (std::process::id() % 100 * 100) as u16;
-    loop {
-        let port = first + TRIED.fetch_add(1, Ordering::Relaxed) % 100;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 fn delivered(sent: &Result<Report, SendError>, counts: &Counts) -> bool {

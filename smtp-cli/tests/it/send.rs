@@ -23,9 +23,9 @@ fn choosy(line: &str) -> &'static str {
 #[test]
 fn each_recipient_has_a_line_and_the_worst_one_the_exit_code() {
     let (ben, cat, dan) = ("ben@example.net", "cat@example.com", "dan@example.com");
-    let taken = "ben@example.net: 250 2.0.0 taken\n";
-    let refused = "cat@example.com: 550 5.1.1 no such user (to RCPT)\n";
-    let later = "dan@example.com: 450 4.2.0 later (to RCPT)\n";
+    let taken = "ben@example.net  delivered  250 2.0.0 taken\n";
+    let refused = "cat@example.com  refused    550 5.1.1 no such user (to RCPT)\n";
+    let later = "dan@example.com  deferred   450 4.2.0 later (to RCPT)\n";
     let cases: [(&[&str], String, i32); 4] = [
         (&[ben], taken.into(), 0),
         (&[ben, dan], format!("{taken}{later}"), 75),
@@ -46,7 +46,7 @@ fn a_lost_connection_is_not_known_and_temporary() {
     });
     let output = send(&format!("smtp://127.0.0.1:{port}"), &[], &["ben@example.net"], MESSAGE);
     assert_eq!(code(&output), Some(75));
-    assert_eq!(out(&output), "ben@example.net: 421 closing (to the end of data)\n");
+    assert_eq!(out(&output), "ben@example.net  deferred   421 closing (to the end of data)\n");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn who_cannot_be_reached_is_75_and_the_error_says_what_to_try() {
     drop(listener);
     let output = send(&format!("smtp://ann:hidden@127.0.0.1:{port}"), &[], &ben, MESSAGE);
     assert_eq!(code(&output), Some(75));
-    assert_eq!(out(&output), "ben@example.net: not sent: no connection\n");
+    assert_eq!(out(&output), "ben@example.net  unsent     no connection\n");
     let said = err(&output);
     assert!(said.contains("connecting") && said.contains("nobody listens there"), "{said}");
     assert!(!said.contains("hidden"), "{said}");

@@ -122,7 +122,7 @@ fn lmtp_answers_for_each_recipient() {
     let url = format!("lmtp://127.0.0.1:{}", server.plain[0]);
     let output = send(&url, &[], &["ben@example.net", "cat@example.com"], "Subject: x\n\nx\n");
     assert_eq!(code(&output), Some(0), "{}", err(&output));
-    assert_eq!(out(&output).matches(": 250 2.0.0 stored as ").count(), 2, "{}", out(&output));
+    assert_eq!(out(&output).matches("  delivered  250 2.0.0 stored as ").count(), 2, "{}", out(&output));
     assert!(only(&path).1.contains(" with LMTP id "));
 }
 

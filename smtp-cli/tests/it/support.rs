@@ -3,9 +3,10 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,26 +32,31 @@ impl Server {
     }
 
     /// Starts it anew where another one was: what is left of that one's connections does not keep the port.
-    pub(crate) fn start_at(port: u16, args: &[&str]) -> Self {
-        Self::start_on(Command::new(SMTP), port, args)
+    pub(crate) fn start_at(place: SocketAddr, args: &[&str]) -> Self {
+        Self::start_on(Command::new(SMTP), place, args)
     }
 
     /// Starts it by a command that takes the tool's arguments.
     pub(crate) fn start_by(command: Command, args: &[&str]) -> Self {
-        Self::start_on(command, 0, args)
+        Self::start_on(command, (Ipv4Addr::LOCALHOST, 0).into(), args)
     }
 
-    fn start_on(mut command: Command, at: u16, args: &[&str]) -> Self {
-        let address = format!("127.0.0.1:{at}");
-        command.args(["serve", "--listen", &address, "--name", "mx.example.net"]).args(args);
+    fn start_on(mut command: Command, place: SocketAddr, args: &[&str]) -> Self {
+        command.args(["serve", "--listen", &place.to_string(), "--name", "mx.example.net"]).args(args);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
         let lines = lines(child.stdout.take().expect("a pipe"));
-        let listeners = 1 + args.iter().filter(|arg| **arg == "--implicit-tls").count();
+        let listeners = 1 + args.iter().filter(|arg| ["--implicit-tls", "--listen"].contains(arg)).count();
+        let json = args.contains(&"--json");
         let mut this = Self { child, ca: None, plain: Vec::new(), tls: Vec::new(), lines };
         while this.plain.len() + this.tls.len() < listeners {
             let line = this.line();
             match line.split(' ').collect::<Vec<_>>()[..] {
                 ["ca", path] => this.ca = Some(path.into()),
+                [event] if json => {
+                    let event: serde_json::Value = serde_json::from_str(event).expect("JSON");
+                    this.plain.push(port(event["address"].as_str().expect("an address")));
+                }
+                ["listening", path, _] if path.contains('/') => this.plain.push(0),
                 ["listening", address, "plain"] => this.plain.push(port(address)),
                 ["listening", address, "tls"] => this.tls.push(port(address)),
                 _ => panic!("{line}"),
@@ -64,8 +70,18 @@ impl Server {
         self.lines.recv_timeout(LONG).expect("a line")
     }
 
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn connect(&self) -> Peer {
         Peer::connect(self.plain[0])
+    }
+
+    /// A file of `/proc` about it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn proc(&self, file: &str) -> PathBuf {
+        format!("/proc/{}/{file}", self.child.id()).into()
     }
 
     pub(crate) fn terminate(&self) {
@@ -109,6 +125,24 @@ fn lines(stdout: ChildStdout) -> mpsc::Receiver<String> {
     receiver
 }
 
+/// A place of this process's own, which nobody else takes while no server is there.
+///
+/// A client that connects to a port of the system's choice, on the address that it comes from itself, may be given that very
+/// port while the server is down: it would find itself there, and the port taken. Where every address of 127/8 is this
+/// machine, one that nobody else uses is told by the process and a count.
+pub(crate) fn place() -> SocketAddr {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let (count, process) = (TAKEN.fetch_add(1, Ordering::Relaxed), std::process::id());
+    if cfg!(target_os = "linux") {
+        let [_, high, middle, low] = process.to_be_bytes();
+        let address = Ipv4Addr::new(127, 1 + (high % 64) + 64 * (count % 3) as u8, middle, low);
+        return SocketAddr::new(IpAddr::V4(address), 2525 + count / 3);
+    }
+    // Elsewhere one below those that the system gives out, which another run may take meanwhile.
+    let first = 20_000 + (process % 100 * 100) as u16;
+    (Ipv4Addr::LOCALHOST, first + count % 100).into()
+}
+
 fn port(address: &str) -> u16 {
     address.parse::<std::net::SocketAddr>().expect("an address").port()
 }
@@ -119,12 +153,22 @@ pub(crate) struct Peer(BufReader<TcpStream>);
 impl Peer {
     /// Connected and greeted.
     pub(crate) fn connect(port: u16) -> Self {
+        let mut this = Self::ungreeted(port);
+        assert!(this.reply().expect("a greeting").starts_with("220 mx.example.net "));
+        this
+    }
+
+    /// Connected.
+    pub(crate) fn ungreeted(port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
         stream.set_read_timeout(Some(LONG)).expect("a timeout");
         stream.set_nodelay(true).expect("an option");
-        let mut this = Self(BufReader::new(stream));
-        assert!(this.reply().expect("a greeting").starts_with("220 mx.example.net "));
-        this
+        Self(BufReader::new(stream))
+    }
+
+    /// The socket.
+    pub(crate) fn stream(&self) -> &TcpStream {
+        self.0.get_ref()
     }
 
     pub(crate) fn write(&mut self, octets: impl AsRef<[u8]>) -> std::io::Result<()> {
@@ -165,7 +209,7 @@ impl Peer {
 }
 
 /// A server that says what `answer` does to each line: nothing if that is empty. Gives its port.
-pub(crate) fn scripted(answer: impl Fn(&str) -> &'static str + Send + 'static) -> u16 {
+pub(crate) fn scripted(mut answer: impl FnMut(&str) -> &'static str + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     thread::spawn(move || {

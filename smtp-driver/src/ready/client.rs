@@ -17,13 +17,13 @@ use crate::{Destination, Error, Io, Message};
 pub struct Connection<I>(crate::client::Connection<I>);
 
 impl<I: Io> Connection<I> {
-    /// Opens a connection over a socket that was connected to `to`, or to something that stands for it: TLS, greeting,
+    /// Connects as `socket` does, to `to` or to something that stands for it, and opens the connection: TLS, greeting,
     /// EHLO, AUTH.
     ///
     /// # Errors
     /// [`Error`] says what failed, at which step, and what the server had said last.
-    pub fn open(io: I, to: &Destination) -> Result<Self, Error> {
-        block_on(to.open(io)).map(Self)
+    pub fn connect(to: &Destination, socket: impl FnOnce() -> std::io::Result<I>) -> Result<Self, Error> {
+        block_on(to.connect(async { socket() })).map(Self)
     }
 
     /// Sends one message and waits for what becomes of it.

@@ -30,6 +30,12 @@ impl<I: Io> Connection<I> {
         Self(self.0.with_trust(trust))
     }
 
+    /// From a shutdown on, gives what is in hand so long to come to its end; then comes a 421. 30 seconds otherwise.
+    #[must_use]
+    pub fn with_grace(self, time: std::time::Duration) -> Self {
+        Self(self.0.with_grace(time))
+    }
+
     /// The next thing that the client did; `None` when the conversation is over.
     ///
     /// Replies leave when the client has to be waited for.

@@ -75,6 +75,10 @@ pub(crate) fn ehlo_goes_ahead_of_a_greeting_that_allows_it<A: Adapter>() {
 pub(crate) fn a_greeting_that_refuses_is_told<A: Adapter>() {
     struct Closed(u16);
     impl Handler for Closed {
+        async fn message(&mut self) -> Reply<'static> {
+            smtp_driver::OK
+        }
+
         async fn connected(&mut self, _: smtp_driver::Peer<'_>) -> Reply<'static> {
             Reply::new(Code::new(self.0).expect("a code"), "not today").expect("a text")
         }
@@ -209,6 +213,42 @@ pub(crate) fn a_server_that_hangs_up_behind_a_message_leaves_it_unknown<A: Adapt
         assert!(!client.is_usable());
     });
     script.end();
+}
+
+/// Reset, or closed one way, when each step is said.
+pub(crate) fn a_connection_that_breaks_at_any_stage_is_told<A: Adapter>() {
+    for half in [false, true] {
+        for (step, (stage, ..)) in STEPS.into_iter().enumerate() {
+            let script = Script::new(move |wire| {
+                if step == 0 {
+                    wire.greet(&[]);
+                } else {
+                    play_up_to(wire, step - 1);
+                    wire.say(STEPS[step - 1].2);
+                }
+                wire.leave_unread();
+                if half {
+                    wire.hang_up();
+                    wire.rest();
+                }
+            });
+            A::run(async {
+                let mut client = A::client(&script.destination()).await.expect("a connection");
+                let failed = client.send(&both(), "x\r\n").await.expect_err("no answer");
+                assert_eq!(failed.error.stage(), stage);
+                let unknown = |outcome| matches!(outcome, Outcome::Unknown(_));
+                let not_sent = |outcome| matches!(outcome, Outcome::NotSent(NotSent::Lost(_)));
+                let mut outcomes = failed.report.outcomes();
+                match stage {
+                    Stage::EndOfData => assert!(outcomes.all(unknown), "{stage}"),
+                    _ => assert!(outcomes.all(not_sent), "{stage}"),
+                }
+                assert!(!client.is_usable());
+                client.quit().await;
+            });
+            script.end();
+        }
+    }
 }
 
 pub(crate) fn a_server_that_does_not_listen_is_unreachable<A: Adapter>() {

@@ -5,6 +5,7 @@
 
 mod clerk;
 mod faults;
+mod handlers;
 mod messages;
 mod pool;
 mod script;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use clerk::{Clerk, Letter, Post};
 pub(crate) use faults::*;
+pub(crate) use handlers::*;
 pub(crate) use messages::*;
 pub(crate) use pool::*;
 use script::Script;
@@ -194,6 +196,7 @@ macro_rules! conformance {
             a_421_at_any_stage_ends_the_connection
             a_server_that_never_answers_times_out_at_that_stage
             a_server_that_hangs_up_within_a_message_did_not_take_it
+            a_connection_that_breaks_at_any_stage_is_told
             a_server_that_hangs_up_behind_a_message_leaves_it_unknown
             a_server_that_does_not_listen_is_unreachable
             a_send_that_is_dropped_leaves_the_connection_unusable
@@ -203,6 +206,8 @@ macro_rules! conformance {
             a_record_for_a_greeting_names_the_port
             a_client_that_drips_is_timed_out
             a_shutdown_waits_for_the_message_in_hand
+            a_shutdown_has_its_time
+            a_handler_has_mechanisms_of_its_own
             a_forgotten_responder_answers_451
             a_handler_that_waits_holds_no_reply_back
             connections_over_the_limit_wait

@@ -128,6 +128,12 @@ impl Wire {
         self.0.get_ref().shutdown(std::net::Shutdown::Write).expect("it was open");
     }
 
+    /// Sees that something has come, and does not read it: a socket that is closed then is reset.
+    pub(crate) fn leave_unread(&mut self) {
+        assert!(self.0.buffer().is_empty());
+        assert_eq!(self.0.get_ref().peek(&mut [0]).expect("it says something"), 1);
+    }
+
     pub(crate) fn hear_octets(&mut self, count: usize) {
         self.0.read_exact(&mut vec![0; count]).expect("so many octets");
     }

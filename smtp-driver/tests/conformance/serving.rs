@@ -42,6 +42,10 @@ pub(crate) fn a_client_that_drips_is_timed_out<A: Adapter>() {
 pub(crate) fn an_early_talker_is_turned_away<A: Adapter>() {
     struct Doorman;
     impl Handler for Doorman {
+        async fn message(&mut self) -> Reply<'static> {
+            OK
+        }
+
         async fn connected(&mut self, _: Peer<'_>) -> Reply<'static> {
             thread::sleep(SHORT);
             Reply::fixed(Code::READY, None, "ESMTP")
@@ -149,6 +153,10 @@ pub(crate) fn a_handler_that_waits_holds_no_reply_back<A: Adapter>() {
         rcpts: usize,
     }
     impl Handler for Slow {
+        async fn message(&mut self) -> Reply<'static> {
+            OK
+        }
+
         async fn rcpt(&mut self, _: &Rcpt<'_>) -> Reply<'static> {
             self.rcpts += 1;
             if self.rcpts == 3 {

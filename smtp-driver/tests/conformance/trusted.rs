@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use smtp_driver::ipnet::IpNet;
 use smtp_driver::proto::command::Mail;
+use smtp_driver::proto::proxy::Proxied;
 use smtp_driver::proto::status::Code;
 use smtp_driver::{OK, Peer};
 
@@ -35,8 +36,20 @@ fn address(peer: &Peer<'_>) -> String {
 }
 
 impl Handler for Watcher {
+    async fn message(&mut self) -> Reply<'static> {
+        OK
+    }
+
     async fn connected(&mut self, peer: Peer<'_>) -> Reply<'static> {
-        self.0.add(format!("from {}", address(&peer)));
+        let mut from = format!("from {}", address(&peer));
+        if let Some(proxy) = peer.proxy {
+            let fields: Vec<_> = proxy.tlvs().collect();
+            from.push_str(&match proxy.said() {
+                Proxied::For { destination, .. } => format!(" to {destination} {fields:?}"),
+                other => format!(" {other:?} {fields:?}"),
+            });
+        }
+        self.0.add(from);
         Reply::fixed(Code::READY, None, "ESMTP")
     }
 
@@ -88,6 +101,9 @@ const V1: &[u8] = b"PROXY TCP4 192.0.2.7 198.51.100.1 4000 25\r\n";
 /// The same in version 2, with a TLV behind the addresses.
 const V2: &[u8] =
     b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x10\xc0\0\x02\x07\xc6\x33\x64\x01\x0f\xa0\0\x19\x04\0\x01\0";
+/// What the handler is told by each.
+const FROM_V1: &str = "from 192.0.2.7:4000 to 198.51.100.1:25 []";
+const FROM_V2: &str = "from 192.0.2.7:4000 to 198.51.100.1:25 [(4, [0])]";
 /// A health check.
 const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 
@@ -109,8 +125,9 @@ pub(crate) fn a_proxy_header_tells_who_the_client_is<A: Adapter>() {
     }
     server.end();
     let told = told.all();
-    assert_eq!(told[..8], ["from 192.0.2.7:4000", "mail"].repeat(4), "{told:?}");
-    assert!(told[8].starts_with("from 127.0.0.1:"), "{told:?}");
+    assert_eq!(told[..4], [FROM_V1, "mail"].repeat(2), "{told:?}");
+    assert_eq!(told[4..8], [FROM_V2, "mail"].repeat(2), "{told:?}");
+    assert!(told[8].starts_with("from 127.0.0.1:") && told[8].ends_with(" Local []"), "{told:?}");
 }
 
 pub(crate) fn a_trusted_connection_without_a_header_is_closed<A: Adapter>() {
@@ -198,8 +215,8 @@ pub(crate) fn a_proxy_header_stands_ahead_of_tls<A: Adapter>() {
         });
         server.end();
         let expected: &[&str] = match implicit {
-            true => &["from 192.0.2.7:4000", "mail"],
-            false => &["from 192.0.2.7:4000", "secured 192.0.2.7:4000", "mail"],
+            true => &[FROM_V2, "mail"],
+            false => &[FROM_V2, "secured 192.0.2.7:4000", "mail"],
         };
         assert_eq!(told.all(), expected);
     }

@@ -6,7 +6,7 @@ use super::{Client, Phase};
 use crate::address::{Domain, ForwardPath, ReversePath};
 use crate::auth::{Base64, MechanismName};
 use crate::command::{Attributes, Command, Mail, Rcpt, Text};
-use crate::dot::Segments;
+use crate::dot::{LineEnds, Segments};
 use crate::error::NotNow;
 use crate::extension::{Capabilities, Extension};
 use crate::param::Params;
@@ -81,7 +81,7 @@ impl Client {
     }
 
     fn greet(&mut self, name: &Domain<'_>, output: &mut BytesMut) {
-        let name = name.as_borrowed();
+        let name = ascii(name);
         let command = match self.config.protocol {
             Protocol::Smtp => Command::Ehlo(name),
             Protocol::Lmtp => Command::Lhlo(name),
@@ -101,7 +101,7 @@ impl Client {
             return Err(NotNow::NoHello);
         }
         self.state.hello_sent(false);
-        self.send(Stage::Hello, &Command::Helo(name.as_borrowed()), output);
+        self.send(Stage::Hello, &Command::Helo(ascii(name)), output);
         Ok(())
     }
 
@@ -135,7 +135,7 @@ impl Client {
     ) -> Result<(), NotNow> {
         self.admit_alone()?;
         if self.state.authenticated {
-            return Err(NotNow::NothingOwed);
+            return Err(NotNow::Authenticated);
         }
         self.offered(Extension::Auth)?;
         let initial = initial.map(Base64::encode);
@@ -171,7 +171,7 @@ impl Client {
             return Err(NotNow::Closed);
         }
         if !core::mem::take(&mut self.state.challenged) {
-            return Err(NotNow::NothingOwed);
+            return Err(NotNow::NotChallenged);
         }
         self.flight.push(Stage::Auth, 0);
         Ok(())
@@ -223,10 +223,14 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`NotNow`] while replies are awaited that have to come first, or without a transaction.
+    /// [`NotNow`] while replies are awaited that have to come first, or without a transaction; [`NotNow::LineEndsKept`] under
+    /// [`LineEnds::Keep`], which is for BINARYMIME.
     pub fn data(&mut self, output: &mut BytesMut) -> Result<(), NotNow> {
         self.admit()?;
         self.transaction()?;
+        if self.config.line_ends == LineEnds::Keep {
+            return Err(NotNow::LineEndsKept);
+        }
         self.send(Stage::Data, &Command::Data, output);
         Ok(())
     }
@@ -342,11 +346,12 @@ impl Client {
         self.command(&Command::Quit, output)
     }
 
-    /// XCLIENT (Postfix): who the server shall take us for. A 220 opens a new session: EHLO again.
+    /// XCLIENT (Postfix): who the server shall take us for, as far as it lists these attributes. A 220 opens a new session:
+    /// EHLO again.
     ///
     /// # Errors
     ///
-    /// [`NotNow`] as for [`noop`](Self::noop), and if it was not offered.
+    /// [`NotNow`] as for [`noop`](Self::noop), and if it was not offered, or with none of these attributes.
     pub fn xclient(&mut self, attributes: &Attributes<'_>, output: &mut BytesMut) -> Result<(), NotNow> {
         self.command(&Command::Xclient(attributes.as_borrowed()), output)
     }
@@ -371,16 +376,34 @@ impl Client {
             C::Xclient(_) => Stage::Xclient,
             C::Xforward(_) => Stage::Xforward,
             C::Other { .. } => Stage::Other,
-            _ => return Err(NotNow::NothingOwed),
+            _ => return Err(NotNow::OwnMethod),
         };
-        match stage {
-            Stage::Etrn => self.offered(Extension::Etrn)?,
-            Stage::Xclient => self.offered(Extension::Xclient)?,
-            Stage::Xforward => self.offered(Extension::Xforward)?,
-            _ => {}
-        }
-        self.send(stage, command, output);
+        let listed = match command {
+            C::Etrn(_) => {
+                self.offered(Extension::Etrn)?;
+                None
+            }
+            C::Xclient(attributes) => Some(C::Xclient(self.listed(Extension::Xclient, attributes)?)),
+            C::Xforward(attributes) => Some(C::Xforward(self.listed(Extension::Xforward, attributes)?)),
+            _ => None,
+        };
+        let before = output.len();
+        listed.as_ref().unwrap_or(command).write(output);
+        self.flight.push(stage, output.len() - before);
         Ok(())
+    }
+
+    /// Those attributes that the server lists, if it lists any: it refuses all others (Postfix's XCLIENT_README).
+    fn listed<'a>(
+        &self,
+        extension: Extension,
+        attributes: &'a Attributes<'_>,
+    ) -> Result<Attributes<'a>, NotNow> {
+        self.offered(extension)?;
+        match self.capabilities.words(extension) {
+            Some(names) => attributes.listed_in(names).ok_or(NotNow::NotOffered(extension)),
+            None => Ok(attributes.as_borrowed()),
+        }
     }
 
     const fn greeted(&self) -> Result<(), NotNow> {
@@ -403,4 +426,15 @@ impl Client {
         self.greeted()?;
         if self.state.open { Err(NotNow::TransactionOpen) } else { Ok(()) }
     }
+}
+
+/// RFC 6531, 3.7.1: before it is known what the server offers, and so in EHLO, a domain goes as A-labels.
+fn ascii<'n>(name: &'n Domain<'_>) -> Domain<'n> {
+    #[cfg(feature = "idna")]
+    if !name.is_ascii()
+        && let Ok(ascii) = name.to_a_labels()
+    {
+        return ascii;
+    }
+    name.as_borrowed()
 }

@@ -1,6 +1,7 @@
 use alloc::sync::Arc;
 
 use crate::dot::LineEnds;
+use crate::extension::Extensions;
 use crate::limits::{ClientLimits, ClientTimeouts};
 use crate::stage::Protocol;
 
@@ -19,6 +20,8 @@ pub struct Config {
     /// Replies are taken as sloppy servers give them: line ends of LF alone, and codes that differ within a reply, of
     /// which the last counts.
     pub lenient_replies: bool,
+    /// Extensions that are not used where they are offered: to the client, they are not.
+    pub unused: Extensions,
 }
 
 impl Default for Config {
@@ -29,6 +32,7 @@ impl Default for Config {
             timeouts: ClientTimeouts::default(),
             line_ends: LineEnds::Normalise,
             lenient_replies: false,
+            unused: Extensions::NONE,
         }
     }
 }

@@ -23,10 +23,11 @@ pub enum Step<E> {
 }
 
 impl<E> Step<E> {
-    pub(super) fn map<T>(self, of: impl FnOnce(E) -> T) -> Step<T> {
+    /// The same step, with what is made of its reply.
+    pub fn map<F>(self, make: impl FnOnce(E) -> F) -> Step<F> {
         match self {
-            Self::Event(event) => Step::Event(of(event)),
-            Self::Unsolicited(event) => Step::Unsolicited(of(event)),
+            Self::Event(event) => Step::Event(make(event)),
+            Self::Unsolicited(event) => Step::Unsolicited(make(event)),
             Self::Idle => Step::Idle,
             Self::NeedInput(until) => Step::NeedInput(until),
             Self::StartTls => Step::StartTls,

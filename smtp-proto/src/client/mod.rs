@@ -25,7 +25,7 @@ pub use event::{Answer, Step, Taken};
 use crate::address::ForwardPath;
 use crate::dot::Stuffer;
 use crate::error::Violation;
-use crate::extension::{Capabilities, Domains};
+use crate::extension::{Capabilities, Domains, Extension};
 use crate::limits::Deadline;
 use crate::link;
 use crate::reply::{self, Reply};
@@ -109,6 +109,20 @@ impl Client {
         self.state.authenticated
     }
 
+    /// Whether somebody vouched for the host: see [`set_host_authentic`](Self::set_host_authentic).
+    #[must_use]
+    pub const fn host_is_authentic(&self) -> bool {
+        self.state.authentic
+    }
+
+    /// Vouches for the host, whose certificate was verified by TLS: its name was configured, was found by an MX lookup
+    /// under DNSSEC, or fits the domain's MTA-STS policy. Without that, no message is sent with REQUIRETLS (RFC 8689, 4.2.1).
+    ///
+    /// Does nothing without TLS, and STARTTLS and XCLIENT forget it.
+    pub const fn set_host_authentic(&mut self) {
+        self.state.authentic = self.state.tls;
+    }
+
     /// Whether a command may be appended now: nothing is in flight, or what is may be followed by another (RFC 2920,
     /// 3.1), the server offers PIPELINING, and the flight is not full.
     #[must_use]
@@ -189,6 +203,9 @@ impl Client {
         if to == Stage::Greeting && link::looks_like_tls(input) {
             return Err(self.fail(Violation::ImplicitTls));
         }
+        if to == Stage::Greeting && link::may_become_tls(input) {
+            return Ok(Step::NeedInput(self.deadline.arm(now, self.patience(to))));
+        }
         let limits = &self.config.limits;
         match self.replies.reply(input, limits.reply_line, limits.reply) {
             Ok(None) => Ok(Step::NeedInput(self.deadline.arm(now, self.patience(to)))),
@@ -259,7 +276,9 @@ impl Client {
         self.state.answered(stage, code, later_mail, over);
         match (stage, reply.is_positive()) {
             (Stage::Hello, true) if self.state.extended => {
-                self.capabilities = Capabilities::parse(reply).into_owned();
+                let offered = Capabilities::parse(reply);
+                let used = offered.set().difference(self.config.unused);
+                self.capabilities = offered.restricted_to(used).into_owned();
             }
             // Whatever lines its response has, HELO has no extensions (RFC 5321, 4.1.1.1).
             (Stage::Hello, true) => self.capabilities = Capabilities::new(),
@@ -272,12 +291,20 @@ impl Client {
             (Stage::Xclient, true) => self.capabilities = Capabilities::new(),
             _ => {}
         }
-        // RFC 8689, 2: it means nothing in the clear, where anybody may have written it.
         if stage == Stage::Hello && !self.state.tls {
-            let offered = core::mem::take(&mut self.capabilities);
-            self.capabilities = offered.without(crate::extension::Extension::RequireTls);
+            self.disbelieve();
         }
         Ok(())
+    }
+
+    /// What means nothing in the clear, where anybody may have written it: REQUIRETLS (RFC 8689, 2), and LIMITS where TLS is
+    /// to be had (RFC 9422, 7).
+    fn disbelieve(&mut self) {
+        let mut offered = core::mem::take(&mut self.capabilities).without(Extension::RequireTls);
+        if offered.has(Extension::StartTls) {
+            offered = offered.without(Extension::Limits);
+        }
+        self.capabilities = offered;
     }
 
     fn patience(&self, stage: Stage) -> Duration {

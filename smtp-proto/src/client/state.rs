@@ -15,6 +15,8 @@ pub(super) struct State {
     /// Sent: the last greeting command was EHLO or LHLO, whose response lists capabilities.
     pub(super) extended: bool,
     pub(super) authenticated: bool,
+    /// Told: who answers is who should.
+    pub(super) authentic: bool,
     /// Answered: a 334 waits for its response.
     pub(super) challenged: bool,
     /// Sent: MAIL went out, and neither the end of its message nor RSET did. A refused MAIL takes it back.

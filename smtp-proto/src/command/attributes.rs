@@ -153,6 +153,26 @@ impl<'a> Attributes<'a> {
         }
     }
 
+    /// Those of them that a server [lists](crate::extension::Capabilities::words) behind XCLIENT or XFORWARD; `None` if none
+    /// is left.
+    #[must_use]
+    pub fn listed_in(&self, names: &str) -> Option<Attributes<'_>> {
+        let listed = |name: &str| names.split([' ', '\t']).any(|listed| listed.eq_ignore_ascii_case(name));
+        if words(&self.0).all(|(name, _)| listed(name)) {
+            return Some(self.as_borrowed());
+        }
+        let mut text = String::new();
+        for word in
+            self.0.split(' ').filter(|word| word.split_once('=').is_some_and(|(name, _)| listed(name)))
+        {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(word);
+        }
+        (!text.is_empty()).then_some(Attributes(Cow::Owned(text)))
+    }
+
     /// The same, borrowing from this one.
     #[must_use]
     pub fn as_borrowed(&self) -> Attributes<'_> {

@@ -99,8 +99,11 @@ impl<'a> Capabilities<'a> {
                     self.mechanisms = self.mechanisms.with(mechanism);
                 }
             }
-            // min-by-time = 1*9DIGIT (RFC 2852, 3)
-            Extension::DeliverBy => self.deliver_by = number(9, words).unwrap_or(0),
+            // deliverby-param = min-by-time *( "," extension-token ), min-by-time = [1*9DIGIT] (RFC 2852, 3)
+            Extension::DeliverBy => {
+                let min = words.split(|b| *b == b',').next().unwrap_or_default();
+                self.deliver_by = number(9, min).unwrap_or(0);
+            }
             Extension::Limits => self.limits.read(words),
             _ => {}
         }
@@ -151,7 +154,7 @@ impl<'a> Capabilities<'a> {
         if self.has(Extension::Limits) { self.limits } else { SessionLimits::default() }
     }
 
-    /// The shortest time in seconds that DELIVERBY takes, if there is one (RFC 2852).
+    /// The shortest time in seconds that DELIVERBY takes for a message to be returned, if there is one (RFC 2852).
     #[must_use]
     pub fn deliver_by(&self) -> Option<u32> {
         (self.deliver_by > 0 && self.has(Extension::DeliverBy)).then_some(self.deliver_by)

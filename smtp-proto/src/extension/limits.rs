@@ -54,6 +54,36 @@ impl<'r> FutureRelease<'r> {
         let max_interval = number(9, interval.as_bytes()).ok()?;
         Some(Self { max_interval, max_datetime })
     }
+
+    /// Whether a message may be held until then; also if one of the two is no date-time.
+    pub(crate) fn reaches(&self, until: &str) -> bool {
+        match (instant(until), instant(self.max_datetime)) {
+            (Some(until), Some(max)) => until <= max,
+            _ => true,
+        }
+    }
+}
+
+/// Seconds of a date-time (RFC 3339, 5.6), counted from the year 0; fractions are left out.
+fn instant(text: &str) -> Option<i64> {
+    let field = |from: usize, len: usize| text.get(from..from + len)?.parse::<u32>().ok().map(i64::from);
+    let (year, month, day) = (field(0, 4)?, field(5, 2)?, field(8, 2)?);
+    // The year begins in March, so that its odd day comes last.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let days = days + (153 * month + 2) / 5 + day;
+    let seconds = field(11, 2)? * 3600 + field(14, 2)? * 60 + field(17, 2)?;
+    let zone = text.get(19..)?.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+    let offset = match zone.as_bytes() {
+        [b'Z' | b'z'] => 0,
+        [sign @ (b'+' | b'-'), ..] => {
+            let at = text.len() - zone.len();
+            let offset = field(at + 1, 2)? * 3600 + field(at + 4, 2)? * 60;
+            if *sign == b'-' { -offset } else { offset }
+        }
+        _ => return None,
+    };
+    Some(days * 86400 + seconds - offset)
 }
 
 /// limits-param = limit-name-value ; limit-name "=" limit-value (RFC 9422, 3), of six digits, and not zero
@@ -86,6 +116,38 @@ mod tests {
             b"RCPTMAX=20 MAILMAX=x mailmax=5 FOO=3 RCPTDOMAINMAX=0 RCPTDOMAINMAX=1234567 RCPTMAX= =3 RCPTMAX",
         );
         assert_eq!(limits, SessionLimits { rcpt_max: Some(20), mail_max: Some(5), rcpt_domain_max: None });
+    }
+
+    #[test]
+    fn a_date_is_a_point_in_time_in_any_zone() {
+        let max = FutureRelease { max_interval: 1, max_datetime: "2024-03-01T00:00:00Z" };
+        for (until, reached) in [
+            ("2024-03-01T00:00:00Z", true),
+            ("2024-02-29T23:59:59Z", true),
+            ("2024-03-01T00:00:01z", false),
+            ("2024-03-01T01:00:00+01:00", true),
+            ("2024-03-01T01:00:01.25+01:00", false),
+            ("2024-02-29T19:00:00-05:00", true),
+            ("2024-02-29T19:00:01-05:00", false),
+            ("2023-12-31T23:59:59Z", true),
+            ("2025-01-01T00:00:00Z", false),
+            ("nonsense", true),
+        ] {
+            assert_eq!(max.reaches(until), reached, "{until}");
+        }
+        let day = 86400;
+        for (from, to, days) in [
+            ("2023-02-28", "2023-03-01", 1),
+            ("2024-02-28", "2024-03-01", 2),
+            ("1900-02-28", "1900-03-01", 1),
+            ("2000-02-28", "2000-03-01", 2),
+            ("2023-01-01", "2024-01-01", 365),
+            ("2024-01-01", "2025-01-01", 366),
+            ("2023-12-31", "2024-01-01", 1),
+        ] {
+            let at = |date: &str| instant(&alloc::format!("{date}T00:00:00Z")).expect("a date");
+            assert_eq!(at(to) - at(from), days * day, "{from} to {to}");
+        }
     }
 
     #[test]

@@ -253,14 +253,16 @@ fn envid(input: &str) -> Parsed<'_, Xtext<'_>> {
     map(short, Xtext::checked).parse(input)
 }
 
-/// `"AUTH=" xtext` (RFC 4954, 5), which encodes a mailbox or `<>`
+/// `"AUTH=" xtext` (RFC 4954, 5), which encodes a mailbox or `<>`. Read is any text: Dovecot gives the name that its user has
+/// logged in by, which needs no domain, and a server that trusts nobody does nothing with it.
 fn auth(input: &str) -> Parsed<'_, Xtext<'_>> {
-    let short =
-        verify(xtext(Case::Either, |_| true), |text: &str| text.len() <= AUTH_MAX && names_sender(text));
+    let text = |octet: u8| !octet.is_ascii_control();
+    let short = verify(xtext(Case::Either, text), |text: &str| text.len() <= AUTH_MAX);
     map(short, Xtext::checked).parse(input)
 }
 
-fn names_sender(text: &str) -> bool {
+/// Whether this encodes a mailbox or `<>`: what is written.
+pub(super) fn names_sender(text: &str) -> bool {
     if !text.contains('+') {
         return text == "<>" || Mailbox::parse(text).is_ok();
     }
@@ -317,7 +319,8 @@ fn solicit(input: &str) -> Parsed<'_, &str> {
 }
 
 /// `mtrk-parameter = "MTRK=" mtrk-certifier [ ":" mtrk-timeout ]`, `mtrk-certifier = base64`,
-/// `mtrk-timeout = 1*9DIGIT` (RFC 3885, 3). Base64 brings the "=" that an esmtp-value cannot have.
+/// `mtrk-timeout = 1*9DIGIT` (RFC 3885, 3). Its base64 has no "=" (RFC 3885, 1), as an esmtp-value cannot have one; it is taken
+/// where it stands all the same.
 fn mtrk(input: &str) -> Parsed<'_, Param<'_>> {
     let octets = |input| {
         let (octets, rest) =
@@ -325,7 +328,10 @@ fn mtrk(input: &str) -> Parsed<'_, Param<'_>> {
         if octets.is_empty() { Err(nom::Err::Error(())) } else { Ok((rest, octets)) }
     };
     let padded = recognize((octets, many0_count(char('='))));
-    let certifier = verify(padded, |text: &str| text.len().is_multiple_of(4) && !text.ends_with("==="));
+    let certifier = verify(padded, |text: &str| {
+        let filled = text.len().is_multiple_of(4) && !text.ends_with("===");
+        filled || (!text.ends_with('=') && text.len() % 4 != 1)
+    });
     map((certifier, opt(preceded(char(':'), seconds))), |(certifier, timeout)| Param::Mtrk {
         certifier,
         timeout,

@@ -63,6 +63,12 @@ impl<'a> Params<'a> {
         Self::parse(text, Side::Rcpt)
     }
 
+    /// Takes parameters of either command, each keyword by its own command's rules.
+    #[cfg(feature = "serde")]
+    pub(crate) fn parse_either(text: &'a str) -> Result<Self, Error> {
+        declared(text, None).map(|_| Self(Cow::Borrowed(text)))
+    }
+
     /// `Mail-parameters = esmtp-param *(SP esmtp-param)`, and Rcpt-parameters the same (RFC 5321, 4.1.2). More than one
     /// space between two is taken.
     #[inline]
@@ -112,6 +118,9 @@ impl<'a> Params<'a> {
         // Writing to a String cannot fail.
         let _ = write!(word, "{param}");
         match grammar::param(None)(&word) {
+            Ok(("", (_, Param::Auth(sender)))) if !grammar::names_sender(sender.as_str()) => {
+                return Err(Error::BadValue("AUTH"));
+            }
             Ok(("", _)) => {}
             Ok(_) => return Err(Error::Malformed),
             Err(nom::Err::Error(error) | nom::Err::Failure(error)) => return Err(error),

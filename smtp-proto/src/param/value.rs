@@ -33,7 +33,7 @@ pub enum Param<'a> {
     Solicit(&'a str),
     /// MAIL: the message may be tracked (RFC 3885).
     Mtrk {
-        /// Base64 of the hash of the tracker's secret.
+        /// Base64 of the hash of the tracker's secret, without the `=` that fill it up (RFC 3885, 1).
         certifier: &'a str,
         /// Seconds to keep the tracking information.
         timeout: Option<u32>,

@@ -217,7 +217,8 @@ impl<'a> Reply<'a> {
         match self.form {
             Form::Composed { status: Some(status), .. } => Some(status),
             Form::Composed { plain: true, .. } => None,
-            _ => self.lines().next()?.status,
+            Form::Wire(ref raw) => Enhanced::on_wire(raw.get(4..)?).filter(|status| status.fits(self.code)),
+            Form::Composed { .. } => self.lines().next()?.status,
         }
     }
 

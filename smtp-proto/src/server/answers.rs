@@ -24,6 +24,8 @@ answers! {
     MAIL_NEEDS_UTF8 = MAILBOX_UNAVAILABLE 5 6 7 "address needs SMTPUTF8";
     RCPT_NEEDS_UTF8 = BAD_MAILBOX_NAME 5 6 7 "address needs SMTPUTF8";
     TOO_BIG = TOO_BIG 5 3 4 "message too big";
+    TOO_SOON = BAD_PARAMETER 5 5 4 "BY asks for more haste than DELIVERBY offers";
+    TOO_LATE = BAD_ARGUMENTS 5 5 4 "to be held for longer than FUTURERELEASE offers";
     TOO_MANY_MAILS = NO_STORAGE 4 5 3 "too many messages on this connection";
     NO_MAIL = BAD_SEQUENCE 5 5 1 "MAIL first";
     NO_RCPT = BAD_SEQUENCE 5 5 1 "no valid recipients";

@@ -112,9 +112,30 @@ impl Config {
         self
     }
 
+    /// Whether such a server keeps to what every server must. The drivers ask before they serve.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`], where a limit is lower than a server's may be.
+    pub const fn check(&self) -> Result<(), Invalid> {
+        if self.limits.line < MIN_LINE { Err(Invalid::Line(self.limits.line)) } else { Ok(()) }
+    }
+
     /// Ready to be shared by connections.
     #[must_use]
     pub fn shared(self) -> Arc<Self> {
         Arc::new(self)
     }
+}
+
+/// Octets of a command line that no server may call too long (RFC 5321, 4.5.3.1.4).
+const MIN_LINE: usize = 512;
+
+/// A configuration that no server may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Invalid {
+    /// [`ServerLimits::line`] is less than 512 octets (RFC 5321, 4.5.3.1.4).
+    #[error("a command line of 512 octets has to be taken, and the limit is {0}")]
+    Line(usize),
 }

@@ -26,6 +26,20 @@ pub enum Step<E> {
     Closed,
 }
 
+impl<E> Step<E> {
+    /// The same step, with what is made of its event.
+    pub fn map<F>(self, make: impl FnOnce(E) -> F) -> Step<F> {
+        match self {
+            Self::Event(event) => Step::Event(make(event)),
+            Self::AwaitingReply => Step::AwaitingReply,
+            Self::Flush(until) => Step::Flush(until),
+            Self::NeedInput(until) => Step::NeedInput(until),
+            Self::StartTls => Step::StartTls,
+            Self::Closed => Step::Closed,
+        }
+    }
+}
+
 /// What the client did. The table in the [module's documentation](super) says how many replies each is owed.
 #[derive(Debug)]
 #[non_exhaustive]

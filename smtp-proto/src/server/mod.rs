@@ -28,13 +28,15 @@ mod owed;
 mod receive;
 mod reply;
 mod state;
+mod terms;
+pub mod usual;
 
 use alloc::sync::Arc;
 use core::time::Duration;
 
 use bytes::BytesMut;
 
-pub use config::{Config, Policy};
+pub use config::{Config, Invalid, Policy};
 pub use event::{Event, Refusal, Step, Taken};
 
 use crate::auth::{Base64, Mechanisms};
@@ -180,14 +182,7 @@ impl Server {
         input: &[u8],
         output: &mut BytesMut,
     ) -> Result<Step<Taken>, Violation> {
-        Ok(match self.advance(now, input, output)? {
-            Step::Event((taken, _)) => Step::Event(taken),
-            Step::AwaitingReply => Step::AwaitingReply,
-            Step::Flush(until) => Step::Flush(until),
-            Step::NeedInput(until) => Step::NeedInput(until),
-            Step::StartTls => Step::StartTls,
-            Step::Closed => Step::Closed,
-        })
+        Ok(self.advance(now, input, output)?.map(|(taken, _)| taken))
     }
 
     /// The event that [`step`](Self::step) found in this input.
@@ -228,17 +223,10 @@ impl Server {
         output: &mut BytesMut,
     ) -> Result<Step<Event<'b>>, Violation> {
         let seen = *input;
-        Ok(match self.advance(now, seen, output)? {
-            Step::Event((taken, event)) => {
-                *input = &seen[taken.len..];
-                Step::Event(event)
-            }
-            Step::AwaitingReply => Step::AwaitingReply,
-            Step::Flush(until) => Step::Flush(until),
-            Step::NeedInput(until) => Step::NeedInput(until),
-            Step::StartTls => Step::StartTls,
-            Step::Closed => Step::Closed,
-        })
+        Ok(self.advance(now, seen, output)?.map(|(taken, event)| {
+            *input = &seen[taken.len..];
+            event
+        }))
     }
 
     fn advance<'b>(
@@ -450,6 +438,14 @@ impl Server {
     /// Ends the session with a 421 as soon as no transaction is open: at the latest when the message in hand is answered.
     pub const fn shut_down(&mut self) {
         self.shutting_down = true;
+    }
+
+    /// Ends the session with a 421 at once, whatever is in hand: a client that is not done when a shutdown has had its time.
+    /// What was received of a message is to be dropped.
+    pub fn close(&mut self, output: &mut BytesMut) {
+        if !matches!(self.phase, Phase::Closed) {
+            self.close_with(&say::SHUTTING_DOWN, output);
+        }
     }
 
     /// The client closed its side.

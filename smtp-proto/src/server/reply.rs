@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 
 use super::owed::Owed;
 use super::receive::Receiving;
-use super::{Phase, Server, answers as say, state};
+use super::{Phase, Server, answers as say, state, usual};
 use crate::auth::Base64;
 use crate::command::Verb;
 use crate::error::{NotNow, Violation};
@@ -80,27 +80,21 @@ impl Server {
     pub const fn default_reply(&self) -> Option<Reply<'static>> {
         Some(match self.owed {
             Owed::Nothing => return None,
-            Owed::Greeting => Reply::fixed(Code::READY, None, "ESMTP"),
-            Owed::Hello(_) => Reply::fixed(Code::OK, None, "at your service"),
+            Owed::Greeting => usual::GREETING,
+            Owed::Hello(_) => usual::HELLO,
             Owed::Data => Reply::fixed(Code::START_MAIL, None, "end data with CRLF.CRLF"),
             Owed::StartTls => Reply::fixed(Code::READY, Some(Enhanced::fixed(2, 0, 0)), "go ahead"),
-            Owed::Auth => {
-                Reply::fixed(Code::AUTH_FAILED, Some(Enhanced::fixed(5, 7, 8)), "credentials refused")
-            }
+            Owed::Auth => usual::NO_LOGIN,
             Owed::Quit => Reply::fixed(Code::CLOSING, Some(Enhanced::fixed(2, 0, 0)), "closing"),
             Owed::Xclient => {
                 Reply::fixed(Code::MAILBOX_UNAVAILABLE, Some(Enhanced::fixed(5, 7, 0)), "not for you")
             }
-            Owed::Plain(Verb::Vrfy) => Reply::fixed(
-                Code::CANNOT_VERIFY,
-                Some(Enhanced::fixed(2, 5, 2)),
-                "send some mail, we shall see",
-            ),
+            Owed::Plain(Verb::Vrfy) => usual::CANNOT_VERIFY,
             Owed::Plain(Verb::Help) => Reply::fixed(Code::HELP, None, "see RFC 5321"),
             Owed::Plain(Verb::Expn | Verb::Etrn | Verb::Xforward) => say::NOT_IMPLEMENTED,
             Owed::Unknown { recognised: true } => say::NOT_IMPLEMENTED,
             Owed::Unknown { recognised: false } => say::UNKNOWN,
-            _ => Reply::fixed(Code::OK, None, "ok"),
+            _ => usual::OK,
         })
     }
 
@@ -110,7 +104,11 @@ impl Server {
     ///
     /// [`NotNow`] if the last event was neither `Auth` nor `AuthResponse`, or is answered.
     pub fn challenge(&mut self, data: &[u8], output: &mut BytesMut) -> Result<(), NotNow> {
-        let Owed::Auth = self.owed else { return Err(NotNow::NothingOwed) };
+        match self.owed {
+            Owed::Auth => {}
+            Owed::Nothing => return Err(NotNow::NothingOwed),
+            _ => return Err(NotNow::WrongCode(Code::CHALLENGE)),
+        }
         self.owed = Owed::Nothing;
         self.phase = Phase::AuthResponse;
         output.put_slice(b"334 ");

@@ -7,6 +7,7 @@ use alloc::string::String;
 
 use super::answers as say;
 use super::config::Config;
+use super::terms;
 use crate::address::ForwardPath;
 use crate::auth::{Mechanism, MechanismName, Mechanisms};
 use crate::command::{Command, Verb};
@@ -129,6 +130,7 @@ impl State {
                 if capabilities.size().is_some_and(|limit| mail.declared.size > Some(limit)) {
                     return Err(say::TOO_BIG);
                 }
+                terms::kept(mail, capabilities)?;
                 if capabilities.limits().mail_max.is_some_and(|max| self.mails >= max) {
                     return Err(say::TOO_MANY_MAILS);
                 }

@@ -16,7 +16,7 @@ pub struct Call<'c> {
 }
 
 impl<'c> Call<'c> {
-    /// Any command that [`Client::command`] takes, and RSET.
+    /// Any command that [`Client::command`] takes, RSET, and EHLO, which in LMTP is LHLO.
     #[must_use]
     pub const fn new(command: Command<'c>) -> Self {
         Self { command: Some(command), reply: None }
@@ -58,6 +58,7 @@ impl<'c> Call<'c> {
             {
                 match command {
                     Command::Rset => client.rset(output)?,
+                    Command::Ehlo(name) => client.ehlo(&name, output)?,
                     command => client.command(&command, output)?,
                 }
             }
@@ -75,6 +76,10 @@ impl<'c> Call<'c> {
                 Step::Idle | Step::StartTls => return Err(NotNow::NothingOwed.into()),
             }
         }
+    }
+
+    pub(super) const fn take_reply(&mut self) -> Option<Reply<'static>> {
+        self.reply.take()
     }
 
     /// The reply, once it is there.

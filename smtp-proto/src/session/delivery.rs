@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use bytes::{BufMut, BytesMut};
@@ -38,6 +39,8 @@ pub enum Transfer {
 #[derive(Debug)]
 pub struct Delivery<'m> {
     envelope: &'m Envelope<'m>,
+    /// The envelope as the server can read it, where that is another.
+    legible: Option<Box<Envelope<'m>>>,
     params: Params<'static>,
     transfer: Transfer,
     /// Sees to the line ends of what goes in chunks; BINARYMIME has none.
@@ -90,14 +93,17 @@ impl<'m> Delivery<'m> {
     #[must_use]
     pub fn new(envelope: &'m Envelope<'m>, content: &Content, transfer: Transfer, client: &Client) -> Self {
         let capabilities = client.capabilities();
-        let binary = content.body == BodyType::BinaryMime;
+        let legible = envelope.legible(content, client).map(Box::new);
+        let binary = content.body == Some(BodyType::BinaryMime);
         let transfer = match transfer {
             Transfer::Data if binary => Transfer::Chunks,
             _ if !capabilities.has(Extension::Chunking) => Transfer::Data,
             transfer => transfer,
         };
+        let negotiated = legible.as_deref().unwrap_or(envelope).negotiate(content, client);
         let mut delivery = Self {
             envelope,
+            legible,
             params: Params::default(),
             transfer,
             lines: (!binary).then(|| Stuffer::of_chunks(client.config().line_ends)),
@@ -113,7 +119,7 @@ impl<'m> Delivery<'m> {
             unsendable: None,
             report: Report::new(envelope.to.len()),
         };
-        match envelope.negotiate(content, capabilities) {
+        match negotiated {
             Ok(params) => delivery.params = params,
             Err(why) => delivery.give_up(why),
         }
@@ -151,6 +157,10 @@ impl<'m> Delivery<'m> {
     #[must_use]
     pub const fn is_ended(&self) -> bool {
         self.ended && self.until == self.envelope.to.len()
+    }
+
+    fn said(&self) -> &Envelope<'m> {
+        self.legible.as_deref().unwrap_or(self.envelope)
     }
 
     /// Chooses the next recipients that the server takes together and the session has room for.
@@ -216,7 +226,7 @@ impl<'m> Delivery<'m> {
                     self.plan(client);
                 }
                 Next::Mail if client.needs_reset() => client.rset(output)?,
-                Next::Mail => match client.mail(&self.envelope.from, &self.params, output) {
+                Next::Mail => match client.mail(&self.said().from, &self.params, output) {
                     Ok(()) => self.next = Next::Rcpt(self.at),
                     Err(NotNow::AwaitingReply) => return Ok(()),
                     Err(why) => return Err(why),
@@ -226,7 +236,7 @@ impl<'m> Delivery<'m> {
                 Next::Rcpt(i) if i >= self.until => self.next = Next::Data,
                 Next::Rcpt(i) => {
                     if self.report.is_waiting(i) {
-                        let to = &self.envelope.to[i];
+                        let to = &self.said().to[i];
                         client.rcpt(&to.path, &to.params, output)?;
                     }
                     self.next = Next::Rcpt(i + 1);

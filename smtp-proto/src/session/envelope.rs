@@ -1,8 +1,9 @@
 use alloc::vec::Vec;
 
 use crate::address::{self, ForwardPath, Mailbox, ReversePath};
-use crate::dot::{Flaws, survey};
-use crate::extension::{Capabilities, Extension};
+use crate::client::Client;
+use crate::dot::{Flaws, LineEnds, Survey, survey};
+use crate::extension::Extension;
 use crate::param::{BodyType, Param, Params};
 
 /// Who a message is from and for (RFC 5321, 2.3.1).
@@ -86,6 +87,20 @@ impl<'a> Envelope<'a> {
         Ok(self)
     }
 
+    /// The same for some of its recipients only, by their places.
+    ///
+    /// # Panics
+    ///
+    /// On a place that it doesn't have.
+    #[must_use]
+    pub fn part(&self, places: &[usize]) -> Envelope<'_> {
+        Envelope {
+            from: self.from.as_borrowed(),
+            params: self.params.as_borrowed(),
+            to: places.iter().map(|at| self.to[*at].clone()).collect(),
+        }
+    }
+
     fn is_ascii(&self) -> bool {
         self.from.is_ascii() && self.to.iter().all(|to| to.path.is_ascii())
     }
@@ -119,8 +134,9 @@ impl<'a> Recipient<'a> {
 pub struct Content {
     /// Octets, each line's end counted as two; `None` if unknown.
     pub size: Option<u64>,
-    /// 7-bit, 8-bit, or binary.
-    pub body: BodyType,
+    /// 7-bit, 8-bit, or binary; `None` if unknown: declared as 8-bit where a server takes that, and sent all the same where
+    /// it doesn't say so.
+    pub body: Option<BodyType>,
     /// Header fields with octets over 127: the message needs SMTPUTF8 (RFC 6531).
     pub utf8_header: bool,
 }
@@ -129,19 +145,24 @@ impl Content {
     /// Of a message that lies in memory.
     #[must_use]
     pub fn of(message: &[u8]) -> Self {
-        let survey = survey(message);
+        Self::surveyed(&survey(message))
+    }
+
+    /// Of a message that was looked through, piece by piece say ([`Surveyor`](crate::dot::Surveyor)).
+    #[must_use]
+    pub const fn surveyed(survey: &Survey) -> Self {
         let eight_bit = survey.flaws.contains(Flaws::EIGHT_BIT);
         Self {
             size: Some(survey.size),
-            body: if eight_bit { BodyType::EightBitMime } else { BodyType::SevenBit },
+            body: Some(if eight_bit { BodyType::EightBitMime } else { BodyType::SevenBit }),
             utf8_header: survey.header_eight_bit,
         }
     }
 
-    /// Of a message that is not known before it is read: taken for 8-bit.
+    /// Of a text that is not known before it is read.
     #[must_use]
     pub const fn unknown() -> Self {
-        Self { size: None, body: BodyType::EightBitMime, utf8_header: false }
+        Self { size: None, body: None, utf8_header: false }
     }
 }
 
@@ -163,27 +184,82 @@ pub enum Unsendable {
     /// There is nobody to send it to.
     #[error("no recipients")]
     NoRecipients,
+    /// REQUIRETLS is asked for, and nobody vouched for the host ([`Options::host_is_authentic`]; RFC 8689, 4.2.1).
+    ///
+    /// [`Options::host_is_authentic`]: super::Options::host_is_authentic
+    #[error("REQUIRETLS is asked for, and nothing shows that this is the host for it")]
+    HostNotAuthentic,
+    /// Line ends are kept as they are ([`LineEnds::Keep`]), which only a BINARYMIME message lets be (RFC 3030, 3).
+    #[error("line ends are kept, and the message is not BINARYMIME")]
+    LineEndsKept,
     /// The parameters given contradict what the message is.
     #[error("the envelope's parameters: {0}")]
     Params(#[from] crate::param::Error),
 }
 
 impl Envelope<'_> {
-    /// MAIL's parameters for this message and this server, or why it can't be sent (RFC 1870, 6152, 6531, 3030).
+    /// The envelope as this server can read it, where SMTPUTF8 is not offered and only domains are not ASCII: with these as
+    /// A-labels (RFC 6531, 3.2; feature `idna`).
+    pub(super) fn legible(&self, content: &Content, client: &Client) -> Option<Self> {
+        let utf8 = client.capabilities().has(Extension::SmtpUtf8) || content.utf8_header;
+        if utf8 || self.is_ascii() { None } else { self.to_a_labels() }
+    }
+
+    #[cfg(feature = "idna")]
+    fn to_a_labels(&self) -> Option<Self> {
+        let mut ascii = self.clone();
+        if let ReversePath::Mailbox(from) = &mut ascii.from {
+            *from = from.to_a_labels()?;
+        }
+        for to in &mut ascii.to {
+            if let ForwardPath::Mailbox(to) = &mut to.path {
+                *to = to.to_a_labels()?;
+            }
+        }
+        Some(ascii)
+    }
+
+    #[cfg(not(feature = "idna"))]
+    const fn to_a_labels(&self) -> Option<Self> {
+        None
+    }
+
+    /// MAIL's parameters for this message and this server, or why it can't be sent (RFC 1870, 6152, 6531, 3030, 8689).
     pub(super) fn negotiate(
         &self,
         content: &Content,
-        offered: &Capabilities<'_>,
+        client: &Client,
     ) -> Result<Params<'static>, Unsendable> {
         if self.to.is_empty() {
             return Err(Unsendable::NoRecipients);
         }
+        if client.config().line_ends == LineEnds::Keep && content.body != Some(BodyType::BinaryMime) {
+            return Err(Unsendable::LineEndsKept);
+        }
+        let offered = client.capabilities();
         let need =
             |extension| if offered.has(extension) { Ok(()) } else { Err(Unsendable::Needs(extension)) };
-        for param in self.params.iter().chain(self.to.iter().flat_map(|to| to.params.iter())) {
+        let mut params = self.params.as_borrowed();
+        if params.requiretls() {
+            match self.from {
+                // RFC 8689, 5: a bounce is not lost for want of it.
+                ReversePath::Null if !offered.has(Extension::RequireTls) => {
+                    params = without_requiretls(&params)?
+                }
+                ReversePath::Null => {}
+                // It is not believed in the clear, so there is TLS where it is offered.
+                ReversePath::Mailbox(_) => {
+                    need(Extension::RequireTls)?;
+                    if !client.host_is_authentic() {
+                        return Err(Unsendable::HostNotAuthentic);
+                    }
+                }
+            }
+        }
+        for param in params.iter().chain(self.to.iter().flat_map(|to| to.params.iter())) {
             param.extension().map_or(Ok(()), need)?;
         }
-        let mut params = self.params.clone().into_owned();
+        let mut params = params.into_owned();
         if let Some(size) = content.size
             && offered.has(Extension::Size)
         {
@@ -194,23 +270,23 @@ impl Envelope<'_> {
                 params = params.with(&Param::Size(size))?;
             }
         }
-        let declared = self.params.body();
-        match content.body {
-            BodyType::EightBitMime if content.size.is_none() && !offered.has(Extension::EightBitMime) => {}
-            BodyType::EightBitMime => need(Extension::EightBitMime)?,
-            BodyType::BinaryMime => {
+        let body = match content.body {
+            Some(BodyType::SevenBit) => None,
+            Some(BodyType::EightBitMime) => {
+                need(Extension::EightBitMime)?;
+                content.body
+            }
+            Some(BodyType::BinaryMime) => {
                 need(Extension::BinaryMime)?;
                 need(Extension::Chunking)?;
+                content.body
             }
-            BodyType::SevenBit => {}
-        }
-        let declare = match content.body {
-            BodyType::SevenBit => false,
-            BodyType::EightBitMime => offered.has(Extension::EightBitMime),
-            BodyType::BinaryMime => true,
+            None => offered.has(Extension::EightBitMime).then_some(BodyType::EightBitMime),
         };
-        if declare && declared.is_none() {
-            params = params.with(&Param::Body(content.body))?;
+        if let Some(body) = body
+            && params.body().is_none()
+        {
+            params = params.with(&Param::Body(body))?;
         }
         if (content.utf8_header || !self.is_ascii()) && !params.smtputf8() {
             need(Extension::SmtpUtf8)?;
@@ -219,4 +295,9 @@ impl Envelope<'_> {
         }
         Ok(params)
     }
+}
+
+fn without_requiretls(params: &Params<'_>) -> Result<Params<'static>, crate::param::Error> {
+    let others = params.iter().filter(|param| *param != Param::RequireTls);
+    others.into_iter().try_fold(Params::default(), |params, param| params.with(&param))
 }

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use super::{Error, Want, refused};
 use crate::address::Domain;
 use crate::auth::client::Exchange;
-use crate::auth::{ChannelBinding, Credentials, NONCE_LEN, strongest};
+use crate::auth::{ChannelBinding, Credentials, Mechanisms, NONCE_LEN, strongest};
 use crate::client::{Answer, Client, Step};
 use crate::error::NotNow;
 use crate::extension::{Capabilities, Extension};
@@ -37,10 +37,15 @@ pub struct Options {
     pub starttls: StartTls,
     /// Who logs in, if anybody.
     pub credentials: Option<Arc<Credentials>>,
+    /// The mechanisms that may be used; `None` for any that is offered.
+    pub mechanisms: Option<Mechanisms>,
     /// Credentials may go over the wire as they are where there is no TLS.
     pub auth_in_clear: bool,
     /// HELO is tried also after a 550 to EHLO.
     pub helo_after_550: bool,
+    /// The host is who it should be once TLS has verified its certificate: its name was configured, was found by an MX
+    /// lookup under DNSSEC, or fits the domain's MTA-STS policy. Messages with REQUIRETLS go to no other (RFC 8689, 4.2.1).
+    pub host_is_authentic: bool,
     /// What this host listed when it was last spoken to: if PIPECONNECT was in it, EHLO is sent ahead of the greeting.
     pub cached: Option<Arc<Capabilities<'static>>>,
 }
@@ -53,8 +58,10 @@ impl Options {
             name,
             starttls: StartTls::Required,
             credentials: None,
+            mechanisms: None,
             auth_in_clear: false,
             helo_after_550: false,
+            host_is_authentic: false,
             cached: None,
         }
     }
@@ -63,6 +70,13 @@ impl Options {
     #[must_use]
     pub fn with_credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(Arc::new(credentials));
+        self
+    }
+
+    /// Logs in by the strongest of these mechanisms that is offered, and by no other.
+    #[must_use]
+    pub const fn with_mechanisms(mut self, mechanisms: Mechanisms) -> Self {
+        self.mechanisms = Some(mechanisms);
         self
     }
 
@@ -117,6 +131,9 @@ impl Open {
     /// channel binding (RFC 9266), where the TLS stage gives it out.
     pub fn tls_established(&mut self, client: &mut Client, exporter: Option<&[u8]>) {
         client.tls_established();
+        if self.options.host_is_authentic {
+            client.set_host_authentic();
+        }
         self.binding = exporter.map(<[u8]>::to_vec);
         // Over implicit TLS the greeting comes first.
         if !client.is_waiting() {
@@ -229,7 +246,8 @@ impl Open {
         let offered = client.capabilities().mechanisms();
         let bound = self.binding.as_deref();
         let clear = self.options.auth_in_clear;
-        let chosen = strongest(offered, credentials, client.has_tls(), clear, bound.is_some());
+        let allowed = self.options.mechanisms.map_or(offered, |these| offered.intersection(these));
+        let chosen = strongest(allowed, credentials, client.has_tls(), clear, bound.is_some());
         let mechanism = chosen.ok_or(Error::NoMechanism(offered))?;
         let binding = bound.map_or(ChannelBinding::None, ChannelBinding::Exporter);
         let exchange = Exchange::new(mechanism, credentials, binding, &self.nonce)?;

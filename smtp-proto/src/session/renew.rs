@@ -2,11 +2,10 @@ use core::time::Duration;
 
 use bytes::BytesMut;
 
-use super::{Error, Want, refused};
+use super::{Call, Error, Want, refused};
 use crate::address::Domain;
-use crate::client::{Client, Step};
-use crate::command::Attributes;
-use crate::error::NotNow;
+use crate::client::Client;
+use crate::command::{Attributes, Command};
 use crate::reply::Reply;
 use crate::stage::Stage;
 
@@ -15,24 +14,25 @@ use crate::stage::Stage;
 /// A refusal is no error: the session is then the one that it was.
 #[derive(Debug)]
 pub struct Renew<'c> {
-    attributes: Option<Attributes<'c>>,
-    name: Domain<'c>,
+    call: Call<'c>,
+    name: Option<Domain<'c>>,
     reply: Option<Reply<'static>>,
 }
 
 impl<'c> Renew<'c> {
-    /// To be taken for the client that `attributes` tell of, and to greet as `name`.
+    /// To be taken for the client that `attributes` tell of, as far as the server lists them, and to greet as `name`.
     #[must_use]
     pub const fn new(attributes: Attributes<'c>, name: Domain<'c>) -> Self {
-        Self { attributes: Some(attributes), name, reply: None }
+        Self { call: Call::new(Command::Xclient(attributes)), name: Some(name), reply: None }
     }
 
     /// What is next.
     ///
     /// # Errors
     ///
-    /// As [`Client::step`]; [`Error::NotNow`] if XCLIENT was not offered; [`Error::Refused`] if the new session's EHLO is
-    /// refused, or the server closed with other words than a reply to XCLIENT.
+    /// As [`Client::step`]; [`Error::NotNow`] if XCLIENT was not offered, or with none of these attributes;
+    /// [`Error::Refused`] if the new session's EHLO is refused, or the server closed with other words than a reply to
+    /// XCLIENT.
     pub fn poll(
         &mut self,
         client: &mut Client,
@@ -41,31 +41,16 @@ impl<'c> Renew<'c> {
         output: &mut BytesMut,
     ) -> Result<Want, Error> {
         loop {
-            if client.can_send()
-                && let Some(attributes) = self.attributes.take()
-            {
-                client.xclient(&attributes, output)?;
+            let want = self.call.poll(client, now, input, output)?;
+            let Some(reply) = self.call.take_reply() else { return Ok(want) };
+            let positive = reply.is_positive();
+            if self.reply.is_some() {
+                return if positive { Ok(Want::Done) } else { Err(refused(Stage::Hello, &reply)) };
             }
-            match client.poll(now, input)? {
-                Step::Event(answer) => match (answer.to, answer.reply.is_positive()) {
-                    (Stage::Xclient, true) => {
-                        self.reply = Some(answer.reply.into_owned());
-                        client.ehlo(&self.name, output)?;
-                    }
-                    (Stage::Xclient, false) => {
-                        self.reply = Some(answer.reply.into_owned());
-                        return Ok(Want::Done);
-                    }
-                    (Stage::Hello, true) => return Ok(Want::Done),
-                    (Stage::Hello, false) => return Err(refused(Stage::Hello, &answer.reply)),
-                    // What was in flight ahead of it.
-                    _ => {}
-                },
-                Step::Unsolicited(answer) => return Err(refused(answer.to, &answer.reply)),
-                Step::NeedInput(until) => return Ok(Want::Io(until)),
-                Step::Idle if self.attributes.is_some() => {}
-                Step::Closed => return Err(NotNow::Closed.into()),
-                Step::Idle | Step::StartTls => return Err(NotNow::NothingOwed.into()),
+            self.reply = Some(reply);
+            match self.name.take() {
+                Some(name) if positive => self.call = Call::new(Command::Ehlo(name)),
+                _ => return Ok(Want::Done),
             }
         }
     }

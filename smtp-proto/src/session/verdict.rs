@@ -1,6 +1,7 @@
 //! What a sender does next: a function of the command, the code of its reply, and what was accepted before.
 
-use super::{Error, NotSent, Outcome};
+use super::{Error, NotSent, Outcome, Unsendable};
+use crate::extension::Extension;
 use crate::reply::Reply;
 use crate::stage::Stage;
 use crate::status::{Class, Code};
@@ -70,6 +71,10 @@ impl Outcome<'_> {
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Replied { stage, reply, after_accepted } => Verdict::of(*stage, reply, *after_accepted),
+            // RFC 8689, 4.2.1: another host of the domain may do.
+            Self::NotSent(NotSent::Unsendable(
+                Unsendable::Needs(Extension::RequireTls) | Unsendable::HostNotAuthentic,
+            )) => Verdict::TryAnotherHost,
             Self::NotSent(NotSent::Unsendable(_)) => Verdict::Failed,
             Self::NotSent(_) => Verdict::TryLater,
             Self::Unknown(_) => Verdict::Unknown,

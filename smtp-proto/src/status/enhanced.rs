@@ -65,6 +65,12 @@ impl Enhanced {
         registry::text(self.subject(), self.detail())
     }
 
+    /// What its subject is (RFC 3463, 3); `None` for one that isn't registered.
+    #[must_use]
+    pub const fn about(self) -> Option<&'static str> {
+        registry::subject(self.subject())
+    }
+
     /// Whether it may stand in a reply with this code: the class is the first digit (RFC 2034, 4).
     #[must_use]
     pub const fn fits(self, code: Code) -> bool {
@@ -83,6 +89,18 @@ impl Enhanced {
         match rest {
             [] => Some((status, rest)),
             [b' ', rest @ ..] => Some((status, rest)),
+            _ => None,
+        }
+    }
+
+    /// The same in a line of which the end is still there.
+    #[inline]
+    pub(crate) fn on_wire(line: &[u8]) -> Option<Self> {
+        if line.get(1) != Some(&b'.') {
+            return None;
+        }
+        match status_code(line).ok()? {
+            ([] | [b' ' | b'\n', ..] | [b'\r', b'\n', ..], status) => Some(status),
             _ => None,
         }
     }
@@ -197,6 +215,16 @@ mod tests {
         assert_eq!(Enhanced::prefix(b"5.7.1  x"), Some((Enhanced::fixed(5, 7, 1), &b" x"[..])));
         assert_eq!(Enhanced::new(3, 0, 0), None);
         assert_eq!(Enhanced::new(5, 1000, 0), None);
+    }
+
+    #[test]
+    fn every_registered_code_has_a_registered_subject() {
+        for (subject, detail) in (0..=999).flat_map(|subject| (0..=99).map(move |detail| (subject, detail))) {
+            let status = Enhanced::fixed(5, subject, detail);
+            assert!(status.text().is_none() || status.about().is_some(), "{status}");
+        }
+        assert_eq!(Enhanced::fixed(4, 7, 999).about(), Some("security or policy"));
+        assert_eq!(Enhanced::fixed(4, 8, 0).about(), None);
     }
 
     #[test]

@@ -1,3 +1,18 @@
+/// The subjects of RFC 3463, 3.
+pub(super) const fn subject(subject: u16) -> Option<&'static str> {
+    Some(match subject {
+        0 => "undefined",
+        1 => "the address",
+        2 => "the mailbox",
+        3 => "the mail system",
+        4 => "the network or the route",
+        5 => "the protocol",
+        6 => "the message's content",
+        7 => "security or policy",
+        _ => return None,
+    })
+}
+
 /// The registry of RFC 5248 ("Enumerated Status Codes"), without the class.
 ///
 /// The texts are this crate's wording of the entries.

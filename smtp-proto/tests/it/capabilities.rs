@@ -1,9 +1,15 @@
 //! Capabilities: what servers really send is understood, and what is written is read back.
 
+use std::time::Duration;
+
+use bytes::BytesMut;
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 use smtp_proto::{
+    address::{Domain, ReversePath},
     auth::{Mechanism, Mechanisms},
+    client::{self, Client},
     extension::{Capabilities, Extension, Extensions, SessionLimits},
+    param::Params,
     reply::Reply,
     status::Code,
 };
@@ -154,6 +160,20 @@ fn a_server_says_what_it_offers() {
     let mut output = vec![];
     offered.without(Extension::Auth).write_ehlo("mx.example", &mut output);
     assert!(!String::from_utf8(output).unwrap().contains("AUTH"));
+}
+
+#[test]
+fn what_a_client_is_not_to_use_is_not_offered_to_it() {
+    let mut config = client::Config::default();
+    config.unused = Extensions::NONE.with(Extension::Pipelining);
+    let (mut client, mut output) = (Client::new(config.shared()), BytesMut::new());
+    client.poll(Duration::ZERO, &mut &b"220 mx.example\r\n"[..]).expect("a greeting");
+    client.ehlo(&Domain::parse("client.example").expect("a name"), &mut output).expect("EHLO");
+    let mut response = &b"250-mx.example\r\n250-PIPELINING\r\n250 SIZE 1000\r\n"[..];
+    client.poll(Duration::ZERO, &mut response).expect("a response");
+    assert_eq!(client.capabilities().set(), Extensions::NONE.with(Extension::Size));
+    client.mail(&ReversePath::Null, &Params::default(), &mut output).expect("MAIL");
+    assert!(!client.can_send(), "the reply comes first");
 }
 
 proptest! {

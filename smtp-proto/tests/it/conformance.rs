@@ -121,6 +121,28 @@ fn every_item_has_a_test_that_shows_it() {
     println!("{rows} items, shown by {tests} tests");
 }
 
+/// The tests that `SECURITY.md` names exist, and each class of faults has some.
+#[test]
+fn what_security_is_shown_by_exists() {
+    let document = fs::read_to_string(root().join("SECURITY.md")).expect("SECURITY.md");
+    let (mut classes, mut wrong) = (0, Vec::new());
+    for line in document.lines() {
+        let row = line.strip_prefix("| ").and_then(|line| line.strip_suffix(" |")).unwrap_or_default();
+        let [number, class, tests] = row.split(" | ").collect::<Vec<_>>()[..] else { continue };
+        if number.parse() != Ok(classes + 1) {
+            continue;
+        }
+        classes += 1;
+        let named: Vec<&str> = tests.split_whitespace().map(|test| test.trim_matches('`')).collect();
+        assert!(named.len() > 2, "{class}");
+        wrong.extend(
+            named.into_iter().filter_map(|test| find(test).err().map(|why| format!("{test}: {why}"))),
+        );
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(classes, 15);
+}
+
 /// The check itself can fail.
 #[test]
 fn what_does_not_exist_is_not_found() {

@@ -68,6 +68,18 @@ fn the_strongest_mechanism_is_taken() {
 
 /// A server that knows no EHLO is greeted by HELO, and has no extension then.
 #[test]
+fn only_the_mechanisms_that_may_be_used_are() {
+    for mechanism in MECHANISMS.into_iter().filter(|m| m.is_supported()) {
+        let mut options = login(PASSWORD);
+        options.mechanisms = Some(Mechanisms::NONE.with(mechanism));
+        Setup::new(with(MECHANISMS)).pair().open(options.clone()).expect("offered among others");
+        let others = MECHANISMS.into_iter().filter(|other| *other != mechanism);
+        let refused = Setup::new(with(others)).pair().open(options).expect_err("not offered");
+        assert!(matches!(refused, Error::NoMechanism(_)), "{mechanism}: {refused}");
+    }
+}
+
+#[test]
 fn helo_where_ehlo_is_unknown() {
     for code in [500, 501, 502, 504] {
         let script = move |ask: Ask<'_>| match (ask.stage, ask.n) {

@@ -169,7 +169,7 @@ fn the_machine_refuses_a_message() {
             let mut pair = Setup::new(server.clone()).opened();
             let mut letter = Letter::new(2, b"0123456789\r\n".repeat(100)).by(transfer);
             letter.content.size = None;
-            letter.content.body = BodyType::SevenBit;
+            letter.content.body = Some(BodyType::SevenBit);
             let report = pair.deliver(&letter);
             assert_eq!(fates(&report), "pp", "{name}, {transfer:?}: {report:?}");
             assert!(pair.server.stored.is_empty());

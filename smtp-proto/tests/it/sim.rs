@@ -8,7 +8,7 @@
 //! Octets that the wire changes are found by TLS, under which all of this holds. In the clear nothing can find them: then
 //! only that nobody hangs or panics.
 //!
-//! `SMTP_SIM_SEEDS` is the number of seeds (100); `SMTP_SIM_SEED` replays one. In the clear a seed is always the same
+//! `SMTP_SIM_SEEDS` is the number of seeds (1,000; `just sim` has 10,000); `SMTP_SIM_SEED` replays one. In the clear a seed is always the same
 //! story; under TLS keys and signatures are fresh, so that an octet's place may move a little.
 
 use std::{
@@ -44,7 +44,7 @@ fn seeds() -> Vec<u64> {
     let number = |name| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
     match number("SMTP_SIM_SEED") {
         Some(seed) => vec![seed],
-        None => (0..number("SMTP_SIM_SEEDS").unwrap_or(100)).collect(),
+        None => (0..number("SMTP_SIM_SEEDS").unwrap_or(1000)).collect(),
     }
 }
 

@@ -175,6 +175,19 @@ fn a_client_forgets_what_was_said_in_the_clear() {
     client.ehlo(&domain(), &mut output).expect("EHLO comes next");
 }
 
+/// A server that offers it again, under TLS, is not asked.
+#[test]
+fn a_client_says_it_once() {
+    let (mut client, mut output) = client();
+    hear(&mut client, "220 go ahead\r\n");
+    client.tls_established();
+    client.ehlo(&domain(), &mut output).expect("EHLO comes next");
+    hear(&mut client, "250-mx.example.org\r\n250 STARTTLS\r\n");
+    output.clear();
+    assert_eq!(client.starttls(&mut output), Err(NotNow::TlsActive));
+    assert!(output.is_empty());
+}
+
 /// Opens a connection against these replies, one for each time that something was said; the outcome, and all that was said.
 fn open(options: Options, replies: &[&str]) -> (Result<Want, Error>, String) {
     let mut client = Client::new(client::Config::default().into());

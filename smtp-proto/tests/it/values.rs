@@ -218,7 +218,8 @@ fn values_of_parameters_are_checked() {
         ("AUTH=a+40b", true),
         ("AUTH=a+2Bc@b", true),
         ("AUTH=a+2bc@b", true),
-        ("AUTH=a", false),
+        ("AUTH=a", true),
+        ("AUTH=", false),
         ("AUTH=+0D@b", false),
         ("BY=1;R", true),
         ("BY=+1;nt", true),
@@ -235,7 +236,12 @@ fn values_of_parameters_are_checked() {
         ("MT-PRIORITY=10", false),
         ("MT-PRIORITY=-0", false),
         ("SOLICIT=1x", false),
-        ("MTRK=abc", false),
+        // RFC 3885, 1: base64 = %x2b / %x2f / %x30-39 / %x41-5a / %x61-7a, without what fills it up.
+        ("MTRK=AQIDBAUGBwgJCgsMDQ4PEBESExQ", true),
+        ("MTRK=AQIDBAUGBwgJCgsMDQ4PEBESExQ=:60", true),
+        ("MTRK=abcde", false),
+        ("MTRK=abc==", false),
+        ("MTRK=a-bc", false),
         ("SIZE=1 SIZE=1", false),
         ("size=1 Size=2", false),
         ("RET=FULL ENVID=a RET=HDRS", false),
@@ -539,6 +545,10 @@ fn finders_give_what_stands_there() {
     assert_eq!(&*params.auth().unwrap().decode(), b"a=b@c");
     assert_eq!((params.hold_for(), params.mt_priority(), params.size()), (Some(5), Some(3), None));
     assert_eq!(params.with(&Param::Ret(Ret::Full)), Err(ParamError::Twice("RET")));
+    // Dovecot gives a name without a domain: it is read, and not written.
+    let (dovecot, _) = Params::parse_mail("AUTH=alice").unwrap();
+    let auth = Param::Auth(dovecot.auth().unwrap());
+    assert_eq!(Params::default().with(&auth), Err(ParamError::BadValue("AUTH")));
     let (params, _) = Params::parse_rcpt("NOTIFY=FAILURE,DELAY ORCPT=rfc822;a+20b@c").unwrap();
     let notify = params.notify().unwrap();
     assert!(

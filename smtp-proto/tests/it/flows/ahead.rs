@@ -83,15 +83,78 @@ fn only_ahead_of_a_greeting_and_only_once() {
     client.quit(&mut output).unwrap();
 }
 
-/// Where the server offers it, that is no early talking.
+/// Under STARTTLS the EHLO that went ahead was said in the clear: another follows the handshake, and its reply counts.
+#[test]
+fn with_starttls() {
+    let options = || Options::new(name()).with_starttls(StartTls::Required).with_cached(cached());
+    let greeting = "220 mx.example\r\n";
+    let clear = "250-mx.example\r\n250-PIPECONNECT\r\n250-SIZE 10\r\n250 STARTTLS\r\n";
+    // The two replies come together, one after the other, or cut anywhere.
+    let both = [greeting, clear].concat();
+    for cut in 0..both.len() {
+        let mut open = Open::new(options().into(), [0; smtp_proto::auth::NONCE_LEN]);
+        let (mut client, mut output) = (Client::new(client::Config::default().shared()), BytesMut::new());
+        let mut say = |open: &mut Open, client: &mut Client, input: &str| {
+            let mut input = input.as_bytes();
+            let want = open.poll(client, NOW, &mut input, &mut output);
+            (want, text(&mut output), input.len())
+        };
+        let (want, said, _) = say(&mut open, &mut client, "");
+        assert!(matches!(want, Ok(Want::Io(Some(_)))), "{want:?}");
+        assert_eq!(said, "EHLO client.example\r\n");
+        let (want, said, rest) = say(&mut open, &mut client, &both[..cut]);
+        assert!(matches!(want, Ok(Want::Io(Some(_)))), "{want:?}");
+        assert_eq!(said, "", "cut at {cut}");
+        let (_, said, _) = say(&mut open, &mut client, &both[cut - rest..]);
+        assert_eq!(said, "STARTTLS\r\n", "cut at {cut}");
+        assert_eq!(say(&mut open, &mut client, "220 go\r\n").0, Ok(Want::StartTls));
+        open.tls_established(&mut client, None);
+        assert!(client.capabilities().set().is_empty());
+        let (_, said, _) = say(&mut open, &mut client, "");
+        assert_eq!(said, "EHLO client.example\r\n");
+        let (want, _, _) = say(&mut open, &mut client, "250-mx.example\r\n250 CHUNKING\r\n");
+        assert_eq!(want, Ok(Want::Done));
+        assert!(client.has_tls() && client.capabilities().has(Extension::Chunking));
+        assert!(!client.capabilities().has(Extension::Size), "that was said in the clear");
+    }
+    // An offer that was taken away is an error there as anywhere, before anything else is said.
+    let mut open = Open::new(options().into(), [0; smtp_proto::auth::NONCE_LEN]);
+    let (mut client, mut output) = (Client::new(client::Config::default().shared()), BytesMut::new());
+    let stripped = "220 mx.example\r\n250-mx.example\r\n250 PIPECONNECT\r\n";
+    let end = open.poll(&mut client, NOW, &mut stripped.as_bytes(), &mut output);
+    assert_eq!(end, Err(Error::NoStartTls));
+    assert_eq!(text(&mut output), "EHLO client.example\r\n");
+}
+
+/// Under implicit TLS, EHLO goes ahead within TLS: in the clear not a word is said.
+#[test]
+fn with_implicit_tls() {
+    let options = Options::new(name()).with_cached(cached());
+    let mut open = Open::new(options.into(), [0; smtp_proto::auth::NONCE_LEN]);
+    let (mut client, mut output) = (Client::new(client::Config::default().shared()), BytesMut::new());
+    open.tls_established(&mut client, None);
+    assert!(output.is_empty());
+    let want = open.poll(&mut client, NOW, &mut &b""[..], &mut output);
+    assert!(matches!(want, Ok(Want::Io(Some(_)))), "{want:?}");
+    assert_eq!(text(&mut output), "EHLO client.example\r\n");
+    let mut replies = &b"220 mx.example\r\n250-mx.example\r\n250 SIZE 10\r\n"[..];
+    assert_eq!(open.poll(&mut client, NOW, &mut replies, &mut output), Ok(Want::Done));
+    assert!(output.is_empty() && client.has_tls() && client.capabilities().has(Extension::Size));
+}
+
+/// Where the server offers it, that is no early talking, be it within implicit TLS or in the clear.
 #[test]
 fn the_server_takes_it() {
-    for offered in [true, false] {
+    for (offered, tls) in [(true, false), (false, false), (true, true), (false, true)] {
         let mut config = config();
         if offered {
             config.capabilities = config.capabilities.with(Extension::PipeConnect);
         }
-        let said = serve(&mut Server::new(config.shared()), b"EHLO client.example\r\n", |_, _, _| {});
+        let mut server = Server::new(config.shared());
+        if tls {
+            server.tls_established();
+        }
+        let said = serve(&mut server, b"EHLO client.example\r\n", |_, _, _| {});
         assert_eq!(codes(&said), if offered { vec![220, 250] } else { vec![554] });
     }
 }

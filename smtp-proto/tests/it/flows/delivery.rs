@@ -166,7 +166,7 @@ fn binary() {
     let mut client = connected(client::Config::default(), &["PIPELINING", "CHUNKING", "BINARYMIME"]);
     let envelope = to(&["a@x.example"]);
     let mut content = Content::unknown();
-    content.body = BodyType::BinaryMime;
+    content.body = Some(BodyType::BinaryMime);
     let mut delivery = Delivery::new(&envelope, &content, Transfer::Data, &client);
     let writes = deliver(&mut client, &mut delivery, &[b"\0\n"], &["250 ok\r\n250 ok\r\n", "250 taken\r\n"]);
     assert_eq!(

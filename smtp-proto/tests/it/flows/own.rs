@@ -114,6 +114,36 @@ fn xclient() {
     client.ehlo(&Domain::parse("proxy.example").unwrap(), &mut output).unwrap();
 }
 
+/// A server refuses attributes that it does not list, so it does not hear them (Postfix's XCLIENT_README).
+#[test]
+fn only_what_is_listed_is_told() {
+    let attributes = Attributes::parse("NAME=host.example ADDR=192.0.2.7 LOGIN=ann PORT=25").unwrap();
+    for (listed, said) in [
+        ("XCLIENT NAME ADDR PORT LOGIN", Some("NAME=host.example ADDR=192.0.2.7 LOGIN=ann PORT=25")),
+        ("XCLIENT addr DESTADDR Port", Some("ADDR=192.0.2.7 PORT=25")),
+        ("XCLIENT LOGIN", Some("LOGIN=ann")),
+        ("XCLIENT HELO", None),
+        // One that lists none takes what comes.
+        ("XCLIENT", Some("NAME=host.example ADDR=192.0.2.7 LOGIN=ann PORT=25")),
+    ] {
+        for verb in ["XCLIENT", "XFORWARD"] {
+            let listed = listed.replace("XCLIENT", verb);
+            let mut client = connected(client::Config::default(), &[&listed]);
+            let mut output = BytesMut::new();
+            let (command, extension) = match verb {
+                "XCLIENT" => (Command::Xclient(attributes.as_borrowed()), Extension::Xclient),
+                _ => (Command::Xforward(attributes.as_borrowed()), Extension::Xforward),
+            };
+            let told = client.command(&command, &mut output);
+            let line = said.map_or(String::new(), |said| format!("{verb} {said}\r\n"));
+            assert_eq!(text(&mut output), line, "{listed}");
+            let refused = Err(smtp_proto::error::NotNow::NotOffered(extension));
+            assert_eq!(told, if said.is_some() { Ok(()) } else { refused }, "{listed}");
+            assert_eq!(client.can_send(), said.is_none(), "what was not said is not waited for");
+        }
+    }
+}
+
 /// The conversation: XCLIENT, and EHLO again only where it was taken.
 #[test]
 fn a_session_is_renewed() {

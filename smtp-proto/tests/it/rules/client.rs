@@ -23,7 +23,11 @@ use crate::pair::{domain, mailbox, options};
 const NOW: Duration = Duration::ZERO;
 
 /// Opens over these replies, one a write: what was written, and how it ended.
-fn open(options: Options, tls: bool, replies: &[&str]) -> (Client, Vec<String>, Result<(), Error>) {
+pub(super) fn open(
+    options: Options,
+    tls: bool,
+    replies: &[&str],
+) -> (Client, Vec<String>, Result<(), Error>) {
     let mut client = Client::new(Arc::default());
     let mut open = Open::new(Arc::new(options), *b"client's nonce, 18");
     if tls {
@@ -47,22 +51,28 @@ fn open(options: Options, tls: bool, replies: &[&str]) -> (Client, Vec<String>, 
     (client, writes, end)
 }
 
-fn text(output: &mut BytesMut) -> String {
+pub(super) fn text(output: &mut BytesMut) -> String {
     String::from_utf8(output.split().to_vec()).expect("text")
 }
 
-const GREETING: &str = "220 mx.example\r\n";
+pub(super) const GREETING: &str = "220 mx.example\r\n";
 
-/// A client to which these were offered.
-fn connected(tls: bool, offers: &[&str]) -> Client {
+fn vouched() -> Options {
+    let mut options = options();
+    options.host_is_authentic = true;
+    options
+}
+
+/// A client to which these were offered, by a host that is vouched for.
+pub(super) fn connected(tls: bool, offers: &[&str]) -> Client {
     let lines: String = offers.iter().map(|line| format!("250-{line}\r\n")).collect();
     let (client, _, end) =
-        open(options(), tls, &[GREETING, &format!("250-mx.example\r\n{lines}250 XLAST\r\n")]);
+        open(vouched(), tls, &[GREETING, &format!("250-mx.example\r\n{lines}250 XLAST\r\n")]);
     end.expect("opens");
     client
 }
 
-fn hear(client: &mut Client, replies: &str) {
+pub(super) fn hear(client: &mut Client, replies: &str) {
     let mut input = replies.as_bytes();
     while matches!(client.poll(NOW, &mut input).expect("no violation"), client::Step::Event(_)) {}
 }
@@ -100,9 +110,9 @@ fn helo_is_no_way_out_where_ehlo_is_needed() {
     }
 }
 
-fn binary() -> Content {
+pub(super) fn binary() -> Content {
     let mut content = Content::unknown();
-    content.body = BodyType::BinaryMime;
+    content.body = Some(BodyType::BinaryMime);
     content
 }
 

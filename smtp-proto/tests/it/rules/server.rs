@@ -16,7 +16,7 @@ use crate::pair::config;
 const NOW: Duration = Duration::ZERO;
 
 /// What a server says to `input`, where nobody has an opinion.
-fn said(server: &mut Server, mut input: &[u8]) -> String {
+pub(super) fn said(server: &mut Server, mut input: &[u8]) -> String {
     let (mut output, mut all) = (BytesMut::new(), Vec::new());
     loop {
         match server.poll(NOW, &mut input, &mut output) {
@@ -35,18 +35,18 @@ fn said(server: &mut Server, mut input: &[u8]) -> String {
 }
 
 /// A server that has greeted its client.
-fn server(config: Config) -> Server {
+pub(super) fn server(config: Config) -> Server {
     let mut server = Server::new(config.shared());
     assert!(said(&mut server, b"").starts_with("220 "));
     server
 }
 
 /// The code of the last reply.
-fn code(said: &str) -> &str {
+pub(super) fn code(said: &str) -> &str {
     said.lines().last().and_then(|line| line.get(..3)).unwrap_or("none")
 }
 
-fn offering(keywords: &[&str]) -> Config {
+pub(super) fn offering(keywords: &[&str]) -> Config {
     let mut config = config();
     config.capabilities = keywords.iter().fold(Capabilities::new(), |capabilities, keyword| {
         capabilities.with_keyword(keyword).expect("a keyword")

@@ -12,7 +12,7 @@ use smtp_driver::{Io, Listener};
 
 /// A transport that is watched: any [`Io`], of any runtime, at either end.
 #[derive(Debug)]
-pub(super) struct Tap<I> {
+pub(crate) struct Tap<I> {
     io: I,
     meter: Arc<Meter>,
     tape: Option<(Side, Arc<Tape>)>,
@@ -20,14 +20,14 @@ pub(super) struct Tap<I> {
 
 /// Who wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Client,
     Server,
 }
 
 /// The counts of one end of a connection. They are of the wire: with TLS, of its records, the handshake's among them.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     sent: AtomicU64,
     received: AtomicU64,
     writes: AtomicU64,
@@ -38,15 +38,15 @@ pub(super) struct Meter {
 
 /// What a [`Meter`] shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     /// Octets written.
-    pub(super) sent: u64,
+    pub(crate) sent: u64,
     /// Octets read.
-    pub(super) received: u64,
+    pub(crate) received: u64,
     /// Calls that wrote.
-    pub(super) writes: u64,
+    pub(crate) writes: u64,
     /// Reads that got something after a write: how often it was waited for the other end.
-    pub(super) round_trips: u64,
+    pub(crate) round_trips: u64,
 }
 
 impl Meter {
@@ -63,7 +63,7 @@ impl Meter {
         }
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         Counts {
             sent: self.sent.load(Ordering::Relaxed),
             received: self.received.load(Ordering::Relaxed),
@@ -75,15 +75,15 @@ impl Meter {
 
 /// One write: who, when it began, and the octets that the transport took.
 #[derive(Clone, Debug)]
-pub(super) struct Write {
-    pub(super) side: Side,
-    pub(super) at: Duration,
-    pub(super) octets: Vec<u8>,
+pub(crate) struct Write {
+    pub(crate) side: Side,
+    pub(crate) at: Duration,
+    pub(crate) octets: Vec<u8>,
 }
 
 /// The writes of both ends of one conversation.
 #[derive(Debug)]
-pub(super) struct Tape {
+pub(crate) struct Tape {
     running: AtomicBool,
     started: Instant,
     writes: Mutex<Vec<Write>>,
@@ -91,14 +91,14 @@ pub(super) struct Tape {
 
 impl Tape {
     /// Runs until [`stop`](Self::stop): connections that are opened meanwhile are recorded.
-    pub(super) fn start() -> Arc<Self> {
+    pub(crate) fn start() -> Arc<Self> {
         let (running, started) = (AtomicBool::new(true), Instant::now());
         Arc::new(Self { running, started, writes: Mutex::default() })
     }
 
     /// What was recorded, in the order in which the writes began: an answer's write begins when what it answers was
     /// read, so that cause stands before effect, whichever end is scheduled first after it.
-    pub(super) fn stop(&self) -> Vec<Write> {
+    pub(crate) fn stop(&self) -> Vec<Write> {
         self.running.store(false, Ordering::SeqCst);
         let mut writes = std::mem::take(&mut *self.writes.lock().unwrap_or_else(PoisonError::into_inner));
         writes.sort_by_key(|write| write.at);
@@ -117,7 +117,7 @@ impl Tape {
 
 impl<I> Tap<I> {
     /// A client's end.
-    pub(super) fn client(io: I, meter: &Arc<Meter>, tape: Option<&Arc<Tape>>) -> Self {
+    pub(crate) fn client(io: I, meter: &Arc<Meter>, tape: Option<&Arc<Tape>>) -> Self {
         let tape = tape.map(|tape| (Side::Client, Arc::clone(tape)));
         Self { io, meter: Arc::clone(meter), tape }
     }
@@ -159,13 +159,13 @@ impl<I: Io> Io for Tap<I> {
 
 /// A listener whose connections are recorded while the tape runs.
 #[derive(Debug)]
-pub(super) struct Recorded<L> {
+pub(crate) struct Recorded<L> {
     listener: L,
     tape: Arc<Tape>,
 }
 
 impl<L> Recorded<L> {
-    pub(super) fn new(listener: L, tape: &Arc<Tape>) -> Self {
+    pub(crate) fn new(listener: L, tape: &Arc<Tape>) -> Self {
         Self { listener, tape: Arc::clone(tape) }
     }
 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use smtp_driver::proto::auth::Mechanism;
+
 use super::record::{Side, Write};
 
 /// Lines of each message that are shown from its start.
@@ -16,33 +18,93 @@ const KIND: usize = 8;
 /// Characters of a line that are shown.
 const WIDTH: usize = 84;
 
-/// Prints what was recorded.
-pub(super) fn print(writes: &[Write], out: &mut impl io::Write) -> io::Result<()> {
-    let mut reader = Reader::default();
-    let (mut inner_writes, mut inner_octets) = (0, 0);
+/// Prints what was recorded of both ends, from the first write on.
+pub(crate) fn print(writes: &[Write], out: &mut impl io::Write) -> io::Result<()> {
+    let mut printer = Printer::new(&BOTH_ENDS);
     let start = writes.first().map_or(Duration::ZERO, |write| write.at);
-    for write in writes {
-        let lines = reader.read(write);
-        if lines.iter().all(|line| *line == Line::Hidden) {
-            inner_writes += 1;
-            inner_octets += write.octets.len();
-            continue;
-        }
-        if inner_writes > 0 {
-            let times = if inner_writes == 1 { String::new() } else { format!(", in {inner_writes} writes") };
-            writeln!(out, "             client writes {inner_octets} octets of the message's inside{times}")?;
-            (inner_writes, inner_octets) = (0, 0);
-        }
-        let who = if write.side == Side::Client { "client" } else { "server" };
-        let (ms, octets) = ((write.at - start).as_secs_f64() * 1000.0, write.octets.len());
-        writeln!(out, "{ms:>8.2} ms  {who} writes {octets} octets{}", remark(write.side, &lines))?;
-        print_lines(write.side, &lines, out)?;
-    }
-    Ok(())
+    writes.iter().try_for_each(|write| printer.print(write.side, write.at - start, &write.octets, out))
 }
 
-fn print_lines(side: Side, lines: &[Line], out: &mut impl io::Write) -> io::Result<()> {
-    let prompt = if side == Side::Client { "C:" } else { "S:" };
+/// How the two sides are called.
+#[derive(Debug)]
+pub(crate) struct Voices {
+    /// What the client does.
+    client: Voice,
+    /// What the server does.
+    server: Voice,
+}
+
+#[derive(Debug)]
+struct Voice {
+    /// Ahead of a number of octets.
+    does: &'static str,
+    /// Ahead of a line.
+    prompt: &'static str,
+}
+
+/// Of a conversation that was recorded at both ends.
+const BOTH_ENDS: Voices = Voices {
+    client: Voice { does: "client writes", prompt: "C:" },
+    server: Voice { does: "server writes", prompt: "S:" },
+};
+
+/// Of one that is seen from the client's end.
+pub(super) const CLIENTS_END: Voices = Voices {
+    client: Voice { does: "-> writes", prompt: "->" },
+    server: Voice { does: "<- reads", prompt: "<-" },
+};
+
+/// Prints a conversation as it goes on.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    voices: &'static Voices,
+    reader: Reader,
+    /// Writes with nothing to show but that there were such.
+    inner_writes: usize,
+    inner_octets: usize,
+}
+
+impl Printer {
+    pub(super) fn new(voices: &'static Voices) -> Self {
+        Self { voices, reader: Reader::default(), inner_writes: 0, inner_octets: 0 }
+    }
+
+    /// One write of `side`, begun at this age of the conversation.
+    pub(super) fn print(
+        &mut self,
+        side: Side,
+        at: Duration,
+        octets: &[u8],
+        out: &mut impl io::Write,
+    ) -> io::Result<()> {
+        let lines = self.reader.read(side, octets);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        if lines.iter().all(|line| *line == Line::Hidden) {
+            self.inner_writes += 1;
+            self.inner_octets += octets.len();
+            return Ok(());
+        }
+        let (inner, does) = (std::mem::take(&mut self.inner_octets), self.voices.client.does);
+        let times = match std::mem::take(&mut self.inner_writes) {
+            0 | 1 => String::new(),
+            writes => format!(", in {writes} writes"),
+        };
+        if inner > 0 {
+            writeln!(out, "             {does} {inner} octets of the message's inside{times}")?;
+        }
+        let Voice { does, prompt } = match side {
+            Side::Client => &self.voices.client,
+            Side::Server => &self.voices.server,
+        };
+        let (ms, octets) = (at.as_secs_f64() * 1000.0, octets.len());
+        writeln!(out, "{ms:>8.2} ms  {does} {octets} octets{}", remark(side, &lines))?;
+        print_lines(prompt, &lines, out)
+    }
+}
+
+fn print_lines(prompt: &str, lines: &[Line], out: &mut impl io::Write) -> io::Result<()> {
     for run in lines.chunk_by(Line::is_like) {
         let shown = match &run[0] {
             Line::Hidden => 0,
@@ -115,28 +177,40 @@ impl Line {
 }
 
 /// Tells commands from messages, and what is secret from what is not.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Reader {
     in_message: bool,
     /// Lines of the message so far.
     line: usize,
     /// What of a line stood at the end of the client's last write.
     rest: Vec<u8>,
+    /// The same of the server's: a 334 that is cut is a challenge nevertheless.
+    server_rest: Vec<u8>,
     /// A challenge was sent: the client's next line answers it.
     challenged: bool,
 }
 
 impl Reader {
-    fn read(&mut self, write: &Write) -> Vec<Line> {
-        match write.side {
-            Side::Server => {
-                write.octets.split_inclusive(|octet| *octet == b'\n').map(|l| self.server(l)).collect()
-            }
-            Side::Client => self.client(&write.octets),
+    fn read(&mut self, side: Side, octets: &[u8]) -> Vec<Line> {
+        match side {
+            Side::Server => self.server(octets),
+            Side::Client => self.client(octets),
         }
     }
 
-    fn server(&mut self, line: &[u8]) -> Line {
+    fn server(&mut self, octets: &[u8]) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for piece in octets.split_inclusive(|octet| *octet == b'\n') {
+            self.server_rest.extend_from_slice(piece);
+            if self.server_rest.ends_with(b"\n") {
+                let line = std::mem::take(&mut self.server_rest);
+                lines.push(self.server_line(&line));
+            }
+        }
+        lines
+    }
+
+    fn server_line(&mut self, line: &[u8]) -> Line {
         self.in_message |= line.starts_with(b"354");
         self.challenged = line.starts_with(b"334");
         Line::Said(if self.challenged { "334 [not shown]".into() } else { text(line) })
@@ -170,7 +244,12 @@ impl Reader {
             return Line::Said("[not shown]".into());
         }
         match said.get(..4) {
-            Some(verb) if verb.eq_ignore_ascii_case(b"AUTH") => Line::Said("AUTH [not shown]".into()),
+            Some(verb) if verb.eq_ignore_ascii_case(b"AUTH") => {
+                // The mechanism is no secret; whatever is none may be one.
+                let name = said[4..].trim_ascii().split(|octet| *octet == b' ').next();
+                let name = name.and_then(Mechanism::from_name).map_or("", Mechanism::name);
+                Line::Said(format!("AUTH {name} [not shown]").replace("  ", " "))
+            }
             _ => Line::Said(text(said)),
         }
     }
@@ -197,18 +276,21 @@ mod tests {
     #[test]
     fn no_secret_is_shown_wherever_it_is_cut() {
         use Side::{Client, Server};
-        let whole = b"auth PLAIN AHNlY3JldA==\r\n";
+        let (whole, challenge) = (b"auth PLAIN AHNlY3JldA==\r\n", b"334 c2VjcmV0\r\n");
         for cut in 0..whole.len() {
             let told = printed(&[
                 (Client, &whole[..cut]),
                 (Client, &whole[cut..]),
-                (Server, b"334 c2VjcmV0\r\n"),
+                (Server, &challenge[..cut.min(challenge.len())]),
+                (Server, &challenge[cut.min(challenge.len())..]),
                 (Client, b"c2VjcmV0\r\nNOOP\r\n"),
                 (Server, b"235 2.7.0 done\r\n250 2.0.0 ok\r\n"),
                 (Client, b"MAIL FROM:<>\r\n"),
             ]);
-            assert!(!told.contains("c2VjcmV0") && !told.contains("AHNl"), "{told}");
-            for shown in ["C: AUTH [not shown]", "S: 334 [not", "C: NOOP", ": 2 replies", "C: MAIL FROM:<>"] {
+            assert!(!told.contains("c2VjcmV0") && !told.contains("AHNl") && !told.contains("mV0"), "{told}");
+            for shown in
+                ["C: AUTH PLAIN [not shown]", "S: 334 [not", "C: NOOP", ": 2 replies", "C: MAIL FROM:<>"]
+            {
                 assert!(told.contains(shown), "{told}");
             }
         }

@@ -1,0 +1,372 @@
+//! The servers that we did not write: how each is started, what it offers, where it stores.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use crate::peer::{self, installed, node, python};
+use crate::process::{listening, run, serve};
+use crate::receiver::{Runtime, server};
+use crate::room::{SIZE, configure, open, port, room};
+use crate::sender::Client;
+use crate::store::{Files, Store};
+use crate::targets::target;
+
+/// A server, started.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    /// The port in the clear, with STARTTLS where it is offered.
+    pub(crate) plain: u16,
+    /// The port with TLS from the first octet.
+    pub(crate) tls: Option<u16>,
+    pub(crate) lmtp: bool,
+    /// Who logs in, with the password `secret`.
+    pub(crate) user: &'static str,
+    /// What it takes only from who has logged in.
+    pub(crate) submission: bool,
+    pub(crate) store: Store,
+}
+
+type Entry = (&'static str, &'static str, fn() -> &'static Peer);
+
+/// Each by name, with the rows of the matrix that it has beside those that all have; it is started when it is first asked for.
+pub(crate) const ALL: [Entry; 9] = [
+    (
+        "Postfix",
+        "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH SCRAM-SHA-1, AUTH SCRAM-SHA-256, overlapped, \
+         CHUNKING, CHUNKING in flight, SMTPUTF8, DSN, 451, 421, 552",
+        postfix,
+    ),
+    (
+        "Exim",
+        "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, overlapped, CHUNKING, CHUNKING in flight, SMTPUTF8, DSN, \
+         PRDR, PIPECONNECT, 451, 421, 552",
+        exim,
+    ),
+    ("Dovecot LMTP", "STARTTLS, implicit TLS, overlapped, CHUNKING, CHUNKING in flight, LMTP, 451", || {
+        &DOVECOT.0
+    }),
+    (
+        "Dovecot submission",
+        "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH SCRAM-SHA-1, AUTH SCRAM-SHA-256, overlapped, \
+         CHUNKING, CHUNKING in flight, DSN, 451, 552",
+        || &DOVECOT.1,
+    ),
+    ("aiosmtpd", "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, SMTPUTF8, 451, 421, 552", || &AIOSMTPD),
+    (
+        "smtp-server",
+        "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH XOAUTH2, overlapped, SMTPUTF8, DSN, 451, 421, 552",
+        || &SMTP_SERVER.0,
+    ),
+    (
+        "smtp-server LMTP",
+        "STARTTLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH XOAUTH2, overlapped, SMTPUTF8, DSN, LMTP, 451, 421, 552",
+        || &SMTP_SERVER.1,
+    ),
+    ("chasquid", "STARTTLS, implicit TLS, AUTH PLAIN, overlapped, SMTPUTF8, 552", || &CHASQUID),
+    ("smtp-sink", "overlapped, DSN", || &SINK),
+];
+
+pub(crate) fn quirk(name: &str, row: &str) -> bool {
+    QUIRKS.iter().any(|(one, its, _)| (*one, *its) == (name, row))
+}
+
+/// Whether a server has a row.
+pub(crate) fn has(rows: &str, row: &str) -> bool {
+    rows.split(", ").any(|one| one == row)
+}
+
+/// Cells that are another way than they should: server, row, and why. Their tests show that they still are.
+pub(crate) const QUIRKS: [(&str, &str, &str); 2] = [
+    (
+        "Dovecot submission",
+        "overlapped",
+        "Dovecot 2.3.19's submission process ends itself (`assertion failed: pending_rcpt_cmds == 0`) where RCPT of the next message \
+         is there when it answers the end of one. Not by `send_all`, either",
+    ),
+    (
+        "chasquid",
+        "overlapped",
+        "chasquid 1.11 reads past the final dot and drops what it has read: what rides behind is not heard, and both sides wait. \
+             Send messages one by one there (`send`, a pool), not by `send_all`",
+    ),
+];
+
+static POSTFIX: LazyLock<Peer> = LazyLock::new(|| {
+    let root = installed("roots/postfix");
+    let folder = room().folder("postfix");
+    for folder in ["etc/sasl", "queue/pid", "data", "mail"] {
+        fs::create_dir_all(room().folder("postfix").join(folder)).unwrap();
+    }
+    own("postfix", &folder.join("data"));
+    own("nobody:nogroup", &folder.join("mail"));
+    let (plain, tls) = (port(), port());
+    let relays = relays(|transport, domain, host, port| match transport {
+        "lmtp" => format!("{domain}=lmtp:inet:127.0.0.1:{port} "),
+        transport => format!("{domain}={transport}:[{host}]:{port} "),
+    });
+    let domains =
+        relays.split(' ').filter_map(|relay| Some(relay.split_once('=')?.0)).collect::<Vec<_>>().join(" ");
+    let values = [
+        ("root", root.to_str().unwrap()),
+        ("plain", &plain.to_string()),
+        ("tls", &tls.to_string()),
+        ("relays", &relays),
+        ("domains", &domains),
+    ];
+    for (template, file) in [
+        ("postfix-main.cf", "main.cf"),
+        ("postfix-master.cf", "master.cf"),
+        ("postfix-smtpd.conf", "sasl/smtpd.conf"),
+    ] {
+        configure(template, &folder.join("etc").join(file), &folder, &values);
+    }
+    let users = folder.join("etc/sasl/sasldb2");
+    let mut user = Command::new("sh");
+    user.args(["-c", "printf secret | saslpasswd2 -p -c -f \"$0\" -u example.test alice"]).arg(&users);
+    done(&mut user);
+    own("postfix", &users);
+    // It makes the queue's folders, as whom they belong to.
+    let mut start = peer::postfix("sbin/postfix");
+    let path = format!("{}/usr/sbin:{}", root.display(), std::env::var("PATH").unwrap());
+    done(start.arg("-c").arg(folder.join("etc")).arg("check").env("PATH", path));
+    let mut master = peer::postfix("lib/postfix/sbin/master");
+    serve(master.arg("-c").arg(folder.join("etc")).arg("-d").env("MAIL_CONFIG", folder.join("etc")));
+    listening(plain);
+    Peer {
+        name: "Postfix",
+        plain,
+        tls: Some(tls),
+        lmtp: false,
+        user: "alice@example.test",
+        submission: false,
+        store: Store::Files(Files::maildirs(folder.join("mail"))),
+    }
+});
+
+static EXIM: LazyLock<Peer> = LazyLock::new(|| {
+    let folder = room().folder("exim");
+    for folder in ["spool", "log", "mail"] {
+        own("Debian-exim", &room().folder(&format!("exim/{folder}")));
+    }
+    // It starts itself again as another user, who need not reach where it was unpacked.
+    let program = folder.join("exim4");
+    fs::copy(installed("roots/exim4-daemon-light/usr/sbin/exim4"), &program).unwrap();
+    open(&program, 0o4755);
+    // A configuration that others may write to, or that lies where they may, is refused.
+    open(&folder, 0o755);
+    let (plain, tls) = (port(), port());
+    let relays = relays(|transport, domain, host, port| {
+        let name = domain.replace('.', "_");
+        format!(
+            "{name}:\n  driver = manualroute\n  domains = {domain}\n  route_list = * {host}::{port} byname\n  self = send\n  \
+             transport = {transport}\n"
+        )
+    });
+    let values = [("plain", &*plain.to_string()), ("tls", &tls.to_string()), ("relays", &relays)];
+    let configuration = folder.join("exim.conf");
+    configure("exim.conf", &configuration, &folder, &values);
+    serve(Command::new(&program).arg("-C").arg(configuration).arg("-bdf"));
+    listening(plain);
+    Peer {
+        name: "Exim",
+        plain,
+        tls: Some(tls),
+        lmtp: false,
+        user: "alice",
+        submission: false,
+        store: Store::Files(Files::maildirs(folder.join("mail"))),
+    }
+});
+
+static DOVECOT: LazyLock<(Peer, Peer)> = LazyLock::new(|| {
+    let folder = room().folder("dovecot");
+    let raw = room().folder("dovecot/raw");
+    let mail = room().folder("dovecot/mail");
+    own("nobody:nogroup", &mail);
+    let mut users = format!("alice:{{PLAIN}}secret:65534:65534::{}/alice::\n", mail.display());
+    // There is nowhere to put what comes for `later`: that is seen once the message is there.
+    let nowhere = Path::new("/proc/nowhere");
+    for (user, home) in
+        [("bob", mail.join("bob")), ("carol", mail.join("carol")), ("later", nowhere.to_owned())]
+    {
+        users += &format!(
+            "{user}@example.test:{{PLAIN}}secret:65534:65534::{}::
+",
+            home.display()
+        );
+    }
+    fs::write(folder.join("users"), users).unwrap();
+    let ports = [(); 4].map(|()| port());
+    let relay = server(Runtime::Tokio);
+    let values = [
+        ("plain", ports[0].to_string()),
+        ("tls", ports[1].to_string()),
+        ("submission", ports[2].to_string()),
+        ("submissions", ports[3].to_string()),
+        ("ours_plain", relay.plain.to_string()),
+        ("raw", raw.display().to_string()),
+    ];
+    let configuration = folder.join("dovecot.conf");
+    configure(
+        "dovecot.conf",
+        &configuration,
+        &folder,
+        &values.each_ref().map(|(name, value)| (*name, &**value)),
+    );
+    serve(Command::new("dovecot").arg("-F").arg("-c").arg(configuration));
+    listening(ports[0]);
+    listening(ports[2]);
+    let lmtp = Peer {
+        name: "Dovecot LMTP",
+        plain: ports[0],
+        tls: Some(ports[1]),
+        lmtp: true,
+        user: "",
+        submission: false,
+        store: Store::Files(Files::maildirs(mail)),
+    };
+    let submission = Peer {
+        name: "Dovecot submission",
+        plain: ports[2],
+        tls: Some(ports[3]),
+        lmtp: false,
+        user: "alice",
+        submission: true,
+        store: Store::Ours(relay.ledger.clone()),
+    };
+    (lmtp, submission)
+});
+
+static AIOSMTPD: LazyLock<Peer> = LazyLock::new(|| {
+    let folder = room().folder("aiosmtpd");
+    let mut command = python("aiosmtpd_server.py");
+    command.arg(&room().certificate).arg(&room().key).arg(&folder).arg(SIZE.to_string());
+    let lines = serve(&mut command);
+    let (plain, tls) = (lines.port("plain"), lines.port("tls"));
+    Peer {
+        name: "aiosmtpd",
+        plain,
+        tls: Some(tls),
+        lmtp: false,
+        user: "alice",
+        submission: false,
+        store: Store::Files(Files::whole(folder)),
+    }
+});
+
+static SMTP_SERVER: LazyLock<(Peer, Peer)> = LazyLock::new(|| {
+    let folder = room().folder("smtp-server");
+    let mut command = node("smtp_server.js");
+    command.arg(&room().certificate).arg(&room().key).arg(&folder).arg(SIZE.to_string());
+    let lines = serve(&mut command);
+    let (plain, tls, lmtp) = (lines.port("plain"), lines.port("tls"), lines.port("lmtp"));
+    let smtp = Peer {
+        name: "smtp-server",
+        plain,
+        tls: Some(tls),
+        lmtp: false,
+        user: "alice",
+        submission: false,
+        store: Store::Files(Files::whole(folder.clone())),
+    };
+    let lmtp = Peer {
+        name: "smtp-server LMTP",
+        plain: lmtp,
+        tls: None,
+        lmtp: true,
+        store: Store::Files(Files::whole(folder)),
+        ..smtp
+    };
+    (smtp, lmtp)
+});
+
+static CHASQUID: LazyLock<Peer> = LazyLock::new(|| {
+    let root = installed("roots/chasquid/usr/bin");
+    let folder = room().folder("chasquid");
+    let domain = |below: &str| room().folder(&format!("chasquid/{below}"));
+    let certificates = domain("certs/chasquid.example.test");
+    fs::copy(&room().certificate, certificates.join("fullchain.pem")).unwrap();
+    fs::copy(&room().key, certificates.join("privkey.pem")).unwrap();
+    domain("domains/example.test");
+    domain("data");
+    let mail = domain("mail");
+    let program = folder.join("store");
+    let script = format!(
+        "#!/bin/sh\ncat >\"{0}/$1.$$.part\" && mv \"{0}/$1.$$.part\" \"{0}/$1.$$\"\n",
+        mail.display()
+    );
+    fs::write(&program, script).unwrap();
+    open(&program, 0o755);
+    let ports = [(); 3].map(|()| port().to_string());
+    let values = [("relay", &*ports[0]), ("plain", &*ports[1]), ("tls", &*ports[2])];
+    configure("chasquid.conf", &folder.join("chasquid.conf"), &folder, &values);
+    for user in ["alice", "bob", "carol"] {
+        let mut command = Command::new(root.join("chasquid-util"));
+        command.arg(format!("-C={}", folder.display())).args(["user-add", &format!("{user}@example.test")]);
+        done(command.arg("--password=secret"));
+    }
+    serve(Command::new(root.join("chasquid")).arg(format!("-config_dir={}", folder.display())));
+    let [_, plain, tls] = ports.map(|port| port.parse().unwrap());
+    listening(plain);
+    Peer {
+        name: "chasquid",
+        plain,
+        tls: Some(tls),
+        lmtp: false,
+        user: "alice@example.test",
+        submission: true,
+        store: Store::Files(Files::maildirs(mail)),
+    }
+});
+
+/// Postfix's smtp-sink with `-d`, which writes each message to a file, an envelope ahead of it and an empty line behind.
+static SINK: LazyLock<Peer> = LazyLock::new(|| {
+    let folder = room().folder("smtp-sink");
+    let plain = port();
+    let mut command = peer::postfix("sbin/smtp-sink");
+    command.args(["-u", "root", "-d", "message.", &format!("127.0.0.1:{plain}"), "100"]).current_dir(&folder);
+    serve(&mut command);
+    listening(plain);
+    Peer {
+        name: "smtp-sink",
+        plain,
+        tls: None,
+        lmtp: false,
+        user: "",
+        submission: false,
+        store: Store::Files(Files { folder, lf: true, each: false, tail: b"\r\n" }),
+    }
+});
+
+pub(crate) fn postfix() -> &'static Peer {
+    &POSTFIX
+}
+
+pub(crate) fn exim() -> &'static Peer {
+    &EXIM
+}
+
+/// What to say in a relay's configuration so that it relays to our servers: the transport, the recipients' domain, our host and port.
+fn relays(tell: impl Fn(&str, &str, &str, u16) -> String) -> String {
+    let mut told = String::new();
+    for of in Client::ALL {
+        let ours = target(of);
+        told += &tell("plain", &format!("plain.{of}.test"), "127.0.0.1", ours.plain);
+        told += &tell("secure", &format!("secure.{of}.test"), "localhost", ours.plain);
+        told += &tell("lmtp", &format!("lmtp.{of}.test"), "127.0.0.1", ours.lmtp);
+    }
+    told
+}
+
+fn own(whose: &str, path: &Path) {
+    done(Command::new("chown").arg(whose).arg(path));
+}
+
+#[track_caller]
+fn done(command: &mut Command) {
+    let ended = run(command);
+    assert!(ended.status.success(), "{command:?}: {ended:#?}");
+}
