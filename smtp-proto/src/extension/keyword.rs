@@ -73,10 +73,15 @@ pub(super) fn is_words(words: &[u8]) -> bool {
 /// `AUTH=` counts as `AUTH `: servers of the time before RFC 2554 say so, and some say both.
 #[inline]
 pub(super) fn split(line: &[u8]) -> (&[u8], &[u8]) {
-    let end = octets::find::<33>(line, 0, |b| matches!(b, b' ' | b'\t')).unwrap_or(line.len());
-    let (keyword, words) = line.split_at(end);
-    if keyword.len() > 4 && keyword[4] == b'=' && keyword[..4].eq_ignore_ascii_case(b"AUTH") {
+    let end = octets::find::<33>(line, 0, |b| matches!(b, b' ' | b'\t'));
+    let (keyword, words) = line.split_at(end.unwrap_or(line.len()));
+    if let [a, u, t, h, b'=', ..] = keyword
+        && [*a, *u, *t, *h].eq_ignore_ascii_case(b"AUTH")
+    {
         return (&line[..4], &line[5..]);
+    }
+    if words.is_empty() {
+        return (keyword, words);
     }
     (keyword, words.trim_ascii())
 }

@@ -74,43 +74,43 @@ impl Framing {
         total_limit: usize,
     ) -> Result<Option<(usize, Code)>, Malformed> {
         let total_limit = total_limit.min(u32::MAX as usize);
+        let (mut line, mut searched) = (self.line as usize, self.searched as usize);
         loop {
-            let start = self.line as usize;
-            let line_window = start.saturating_add(line_limit);
+            let line_window = line.saturating_add(line_limit);
             let window = line_window.min(total_limit);
             let too_long =
                 || if line_window <= total_limit { Malformed::LineTooLong } else { Malformed::TooLong };
 
-            // `get`: a caller that shortened the buffer gets no answer, not a panic.
-            let Some(seen) =
-                input.get(..window.min(input.len())).filter(|seen| seen.len() >= self.searched as usize)
-            else {
-                return if input.len() >= window { Err(too_long()) } else { Ok(None) };
+            let seen = &input[..window.min(input.len())];
+            let found = if self.lenient {
+                octets::find::<11>(seen, searched, |octet| octet == b'\n')
+            } else {
+                octets::find::<14>(seen, searched, |octet| matches!(octet, b'\r' | b'\n'))
             };
-            let ends = |octet| octet == b'\n' || octet == b'\r' && !self.lenient;
-            let Some(found) = octets::find::<14>(seen, self.searched as usize, ends) else {
+            let Some(mut end) = found else {
                 if input.len() >= window {
                     return Err(too_long());
                 }
-                self.searched = input.len() as u32;
+                // `max`: a caller that shortened the buffer gets no answer, not a panic.
+                (self.line, self.searched) = (line as u32, searched.max(input.len()) as u32);
                 return Ok(None);
             };
 
-            let mut end = found;
             if input[end] == b'\r' {
                 if end + 1 >= window {
                     return Err(too_long());
                 }
                 let Some(next) = input.get(end + 1) else {
-                    self.searched = end as u32;
+                    (self.line, self.searched) = (line as u32, end as u32);
                     return Ok(None);
                 };
                 end += usize::from(*next == b'\n');
             }
             // What is no reply at all is called so, rather than by its line end.
-            let Ok((_, head)) = grammar::head(&input[start..=end]) else { return Err(Malformed::NotAReply) };
+            let whole = input.get(line..=end).unwrap_or_default();
+            let Ok((_, head)) = grammar::head(whole) else { return Err(Malformed::NotAReply) };
             if !self.lenient {
-                if !input[start..=end].ends_with(b"\r\n") {
+                if !matches!(whole, [.., b'\r', b'\n']) {
                     return Err(Malformed::BareLineEnd);
                 }
                 if *self.code.get_or_insert(head.code) != head.code {
@@ -122,8 +122,7 @@ impl Framing {
                 *self = Self { lenient: self.lenient, ..Self::new() };
                 return Ok(Some((end, head.code)));
             }
-            self.line = end as u32;
-            self.searched = end as u32;
+            (line, searched) = (end, end);
         }
     }
 }

@@ -75,7 +75,7 @@ impl<'r> Iterator for RawLines<'r> {
     #[inline]
     fn next(&mut self) -> Option<&'r [u8]> {
         let rest = self.rest?;
-        let Some(end) = octets::find::<14>(rest, 0, |octet| octet == b'\n') else {
+        let Some(end) = octets::find::<11>(rest, 0, |octet| octet == b'\n') else {
             self.rest = None;
             // Behind a peer's last LF nothing is left; behind a composed one, the last line.
             return (!self.wire).then_some(rest);
