@@ -44,6 +44,26 @@ fn below<const LIMIT: u8>(eight: [u8; 8]) -> Option<usize> {
     if below == 0 { None } else { Some(below.trailing_zeros() as usize / 8) }
 }
 
+/// A keyword of 3 to 16 octets in lower case, as its first and its last half: with the length, all of it.
+pub(crate) const fn key(keyword: &[u8]) -> (u64, u64) {
+    if let (Some(first), Some(last)) = (keyword.first_chunk(), keyword.last_chunk()) {
+        return (fold(u64::from_le_bytes(*first)), fold(u64::from_le_bytes(*last)));
+    }
+    if let (Some(first), Some(last)) = (keyword.first_chunk(), keyword.last_chunk()) {
+        return (fold(u32::from_le_bytes(*first) as u64), fold(u32::from_le_bytes(*last) as u64));
+    }
+    if let [a, b, c] = keyword {
+        return (fold(u32::from_le_bytes([*a, *b, *c, 0]) as u64), 0);
+    }
+    (0, 0)
+}
+
+/// Upper case to lower, eight octets at a time. Of what a keyword may hold, only letters have the bit 0x40; of what it
+/// may not, nothing comes out as a letter, digit or hyphen but what went in as one.
+const fn fold(octets: u64) -> u64 {
+    octets | (octets & 0x4040_4040_4040_4040) >> 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,7 @@
 use core::fmt;
 
+use crate::octets::key;
+
 macro_rules! mechanisms {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// A SASL mechanism that this crate knows by name.
@@ -50,18 +52,24 @@ impl Mechanism {
     /// The mechanism of this name, in any case; `None` if this crate doesn't know it.
     #[must_use]
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        let those: &[Self] = match name.len() {
-            5 => &[Self::Plain, Self::Login],
-            7 => &[Self::XOauth2],
-            8 => &[Self::CramMd5, Self::External],
-            9 => &[Self::Anonymous],
-            11 => &[Self::ScramSha1, Self::OauthBearer],
-            13 => &[Self::ScramSha256],
-            16 => &[Self::ScramSha1Plus],
-            18 => &[Self::ScramSha256Plus],
-            _ => &[],
-        };
-        those.iter().copied().find(|m| m.name().as_bytes().eq_ignore_ascii_case(name))
+        macro_rules! find {
+            ($($mechanism:ident)*) => {{
+                let found = key(name);
+                $(if found == const { key(Self::$mechanism.name().as_bytes()) } { return Some(Self::$mechanism) })*
+                None
+            }};
+        }
+        match name.len() {
+            5 => find!(Plain Login),
+            7 => find!(XOauth2),
+            8 => find!(CramMd5 External),
+            9 => find!(Anonymous),
+            11 => find!(ScramSha1 OauthBearer),
+            13 => find!(ScramSha256),
+            16 => find!(ScramSha1Plus),
+            18 if name.eq_ignore_ascii_case(b"SCRAM-SHA-256-PLUS") => Some(Self::ScramSha256Plus),
+            _ => None,
+        }
     }
 
     /// Whether the password or token itself crosses the wire, so that TLS is a must.

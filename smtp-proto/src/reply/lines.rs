@@ -69,6 +69,25 @@ impl<'r> RawLines<'r> {
     }
 }
 
+impl<'r> RawLines<'r> {
+    /// The next line, and how many of its octets stand ahead of its first space or HT.
+    #[inline]
+    pub(crate) fn next_parted(&mut self) -> Option<(&'r [u8], usize)> {
+        if let Some(rest) = self.rest.filter(|_| self.wire)
+            && let Some(end) =
+                octets::find::<33>(rest, 4, |octet| matches!(octet, b' ' | b'\t' | b'\r' | b'\n'))
+            && let [b'\r', b'\n', behind @ ..] = &rest[end..]
+        {
+            // One word, as most lines are.
+            self.rest = Some(behind);
+            return Some((&rest[4..end], end - 4));
+        }
+        let line = self.next()?;
+        let end = octets::find::<33>(line, 0, |octet| matches!(octet, b' ' | b'\t'));
+        Some((line, end.unwrap_or(line.len())))
+    }
+}
+
 impl<'r> Iterator for RawLines<'r> {
     type Item = &'r [u8];
 
