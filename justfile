@@ -47,6 +47,8 @@ adapters:
 # All tests that need nothing but cargo
 test:
     cargo test --workspace
+    # Not in the same build, as it makes connections larger than SECURITY.md says.
+    cargo test -p smtp-driver --features tracing --test it traced
 
 # The examples: each prints what its head says
 examples:
@@ -84,6 +86,11 @@ interop-matrix:
     interop/install.sh {{ quote(peers) }}
     SMTP_INTEROP_MATRIX=1 SMTP_INTEROP={{ quote(peers) }} cargo test -p smtp-cli --test interop -- --ignored
 
+# What the servers say, word for word, into smtp-proto/tests/transcripts
+interop-transcripts:
+    interop/install.sh {{ quote(peers) }}
+    SMTP_INTEROP_TRANSCRIPTS=1 SMTP_INTEROP={{ quote(peers) }} cargo test -p smtp-cli --test interop -- --ignored transcript
+
 # Every fuzz target for 20 seconds
 fuzz-smoke: (fuzz-each "20")
 
@@ -106,11 +113,11 @@ fuzz-each seconds:
     done
 
 # Lines that the tests reach: needs cargo-llvm-cov and llvm-19 (14 does not read what rustc 1.95 writes)
-coverage *args="--html":
+coverage *args="--workspace --html":
     CARGO_LLVM_COV_SETUP=no \
     LLVM_COV=${LLVM_COV:-$(ls /usr/bin/llvm-cov-* /usr/bin/llvm-cov 2>/dev/null | sort -V | tail -n 1)} \
     LLVM_PROFDATA=${LLVM_PROFDATA:-$(ls /usr/bin/llvm-profdata-* /usr/bin/llvm-profdata 2>/dev/null | sort -V | tail -n 1)} \
-    cargo llvm-cov --workspace --all-features {{ args }}
+    cargo llvm-cov --all-features {{ args }}
 
 # Changes the core in small ways and shows the changes that no test sees: needs cargo-mutants, and hours
 mutants *args:
@@ -142,6 +149,14 @@ public-api crate="smtp-proto":
     RUSTC_BOOTSTRAP=1 cargo rustdoc --quiet --lib -p {{ crate }} --all-features -- -Z unstable-options --output-format json
     cargo public-api --rustdoc-json target/doc/{{ replace(crate, "-", "_") }}.json
 
-# The crates as they would be published
+# What the sources of our peers name: README.md's table
+compare:
+    .ci/compare
+
+# README.md as somebody walks it who has nothing else
+walk:
+    .ci/walk
+
+# The crates as they would be published, each built from its package alone
 package:
-    cargo package --workspace --no-verify --allow-dirty --list
+    .ci/package

@@ -18,7 +18,7 @@ TOOLS=(libdb5.3 libicu72 libnsl2 libsasl2-2 libsasl2-modules libsasl2-modules-db
        swaks libnet-ssleay-perl libauthen-sasl-perl libdigest-hmac-perl libio-socket-ssl-perl msmtp git git-email libmailtools-perl curl
        openssl python3 python3-venv)
 WHEELS=('aiosmtpd==1.4.6' 'aiosmtplib==5.1.3')
-MODULES=('smtp-server@3.21.6' 'nodemailer@10.6.0')
+MODULES=('smtp-server@3.21.6' 'nodemailer@10.6.0' 'Haraka@3.3.4')
 
 dest=$(realpath -m "${1:?usage: interop/install.sh DEST}")
 mkdir -p "$dest/debs" "$dest/roots" "$dest/npm"

@@ -11,14 +11,15 @@ use smtp_proto::error::{NotNow, Violation};
 use smtp_proto::extension::Capabilities;
 use smtp_proto::link::Link;
 use smtp_proto::reply::Reply;
-use smtp_proto::session::{Call, Delivery, Envelope, Open, Options, Report, Transfer, Want};
+use smtp_proto::session::{Call, Open, Options, Report, Transfer, Want};
 use smtp_proto::stage::Stage;
 
-use crate::message::Untouched;
 use crate::pump::Pump;
-use crate::{Error, ErrorKind, Io, Message};
+use crate::trace::{self, Trace};
+use crate::{Error, ErrorKind, Io};
 
 mod behalf;
+mod sending;
 
 /// How TLS comes onto a connection, and with whom it is spoken.
 #[derive(Clone, Debug)]
@@ -50,6 +51,7 @@ pub struct Connection<I> {
     out_of_step: bool,
     /// Why a write failed: what the server says after that may be its last words, and the connection is over.
     broken: Option<std::io::ErrorKind>,
+    trace: Trace,
 }
 
 /// A message that failed with its connection: what is known of it, and why.
@@ -91,6 +93,8 @@ impl<I: Io> Connection<I> {
             #[cfg(feature = "rustls")]
             Security::Implicit(tls, name) => Link::tls(handshake::tls(tls, name)?),
         };
+        let trace = Trace::client(io.peer());
+        let span = trace.span();
         let mut this = Self {
             pump: Pump { io, link },
             client: Client::new(config),
@@ -99,9 +103,10 @@ impl<I: Io> Connection<I> {
             said: Vec::new(),
             out_of_step: false,
             broken: None,
+            trace,
         };
         let mut open = Open::new(options, nonce);
-        let opened = this.drive_open(&mut open, security).await;
+        let opened = trace::within(span, this.drive_open(&mut open, security)).await;
         if let Err(error) = opened {
             let error = error.with_last_words(&this.said);
             if !matches!(error.kind(), ErrorKind::Session(_)) {
@@ -250,190 +255,12 @@ impl<I: Io> Connection<I> {
         self.pump.close(until).await;
     }
 
-    /// Sends one message and waits for what becomes of it.
-    ///
-    /// That some or all recipients were refused is no error: the report says so.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError`] if the connection failed. Its report still has an outcome for every recipient.
-    pub async fn send(
-        &mut self,
-        envelope: &Envelope<'_>,
-        mut message: impl Message,
-    ) -> Result<Report, SendError> {
-        self.send_from(envelope, &mut Untouched::new(&mut message)).await
-    }
-
-    pub(crate) async fn send_from(
-        &mut self,
-        envelope: &Envelope<'_>,
-        message: &mut impl Message,
-    ) -> Result<Report, SendError> {
-        let mut delivery = Delivery::new(envelope, &message.content(), self.transfer, &self.client);
-        let sent = match self.enter() {
-            Err(error) => Err(error),
-            Ok(()) => match self.transfer(&mut delivery, message).await {
-                Ok(()) => self.settle(&mut delivery).await,
-                Err(error) => Err(error),
-            },
-        };
-        let report = self.leave_step(sent, delivery)?;
-        self.out_of_step = false;
-        Ok(report)
-    }
-
-    /// Sends messages one behind the other, each envelope in the same write as the end of the message ahead, so that a
-    /// message costs one round trip where the server offers PIPELINING. `reported` is called for each in its order.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send): the messages that were begun are reported, the others were not touched.
-    pub async fn send_all<'m, M: Message>(
-        &mut self,
-        messages: impl IntoIterator<Item = (&'m Envelope<'m>, M)>,
-        mut reported: impl FnMut(Report),
-    ) -> Result<(), Error> {
-        let mut ahead: Option<Delivery<'m>> = None;
-        let (mut begun, mut result) = (false, Ok(()));
-        for (envelope, mut message) in messages {
-            if begun && self.client.is_closed() {
-                result = Err(Error::from(NotNow::Closed).with_last_words(&self.said));
-                break;
-            }
-            if !std::mem::replace(&mut begun, true) {
-                self.enter()?;
-            }
-            let mut delivery = Delivery::new(envelope, &message.content(), self.transfer, &self.client);
-            if let Some(mut ahead) = ahead.take() {
-                // A connection that is closed by now says so when it is polled.
-                let _ = delivery.begin(&mut self.client, self.pump.link.output());
-                let settled = self.settle(&mut ahead).await;
-                if let Err(error) = self.report_to(settled, ahead, &mut reported) {
-                    // Its envelope was on its way, too.
-                    delivery.lost(error.stage());
-                    reported(delivery.into_report());
-                    return Err(error);
-                }
-            }
-            let sent = self.transfer(&mut delivery, &mut Untouched::new(&mut message)).await;
-            if sent.is_err() {
-                self.report_to(sent, delivery, &mut reported)?;
-            } else {
-                ahead = Some(delivery);
-            }
-        }
-        if let Some(mut last) = ahead {
-            let settled = self.settle(&mut last).await;
-            self.report_to(settled, last, &mut reported)?;
-        }
-        // Without a message nothing was touched, be it in step or not.
-        self.out_of_step &= !begun;
-        result
-    }
-
-    fn report_to(
-        &mut self,
-        result: Result<(), Error>,
-        delivery: Delivery<'_>,
-        reported: &mut impl FnMut(Report),
-    ) -> Result<(), Error> {
-        match self.leave_step(result, delivery) {
-            Ok(report) => {
-                reported(report);
-                Ok(())
-            }
-            Err(SendError { report, error }) => {
-                reported(report);
-                Err(error)
-            }
-        }
-    }
-
+    /// Begins something that has to come to its end.
     fn enter(&mut self) -> Result<(), Error> {
         if !self.is_usable() {
             return Err(NotNow::Closed.into());
         }
         self.out_of_step = true;
-        Ok(())
-    }
-
-    fn leave_step(
-        &mut self,
-        result: Result<(), Error>,
-        mut delivery: Delivery<'_>,
-    ) -> Result<Report, SendError> {
-        match result {
-            Ok(()) => Ok(delivery.into_report()),
-            Err(error) => {
-                self.client.abandon();
-                delivery.lost(error.stage());
-                let error = error.with_last_words(&self.said);
-                Err(SendError { report: delivery.into_report(), error })
-            }
-        }
-    }
-
-    /// Envelope and message, up to where only the last replies are missing. Those octets that fit are left in the
-    /// output for the next write.
-    async fn transfer(
-        &mut self,
-        delivery: &mut Delivery<'_>,
-        message: &mut impl Message,
-    ) -> Result<(), Error> {
-        while !delivery.is_ended() {
-            let want =
-                self.drive(|client, now, input, output| delivery.poll(client, now, input, output)).await?;
-            match want {
-                Want::Body => {}
-                Want::Again => {
-                    delivery.again(message.rewind());
-                    continue;
-                }
-                _ => break,
-            }
-            if let Some(broken) = self.broken {
-                // Nothing that settles the message was said.
-                return Err(Error::new(std::io::Error::from(broken), Stage::Body));
-            }
-            match message.next().await {
-                Ok(piece) => self.give(delivery, piece.octets, piece.last).await?,
-                Err(error) => {
-                    delivery.abandon(&mut self.client);
-                    return Err(Error::new(error, Stage::Body));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits for the last replies.
-    async fn settle(&mut self, delivery: &mut Delivery<'_>) -> Result<(), Error> {
-        self.drive(|client, now, input, output| delivery.poll(client, now, input, output)).await.map(drop)
-    }
-
-    /// One piece of a message: long ones are lent to the transport, what is short, or ends the message, is appended.
-    async fn give(&mut self, delivery: &mut Delivery<'_>, octets: &[u8], last: bool) -> Result<(), Error> {
-        // What is lent passes no record.
-        let lend = octets.len() > LEND && self.pump.io.record().is_none();
-        let cut = if lend { octets.len() - TAIL } else { 0 };
-        let (lent, tail) = octets.split_at(cut);
-        if !lent.is_empty() {
-            let block = self.client.config().timeouts.block;
-            let segments = delivery.segments(lent, &mut self.client, self.pump.link.output())?;
-            let written = self.pump.write(segments, block).await;
-            self.after_write(written).await?;
-            if self.broken.is_some() {
-                return Ok(());
-            }
-        }
-        delivery.body(tail, last, &mut self.client, self.pump.link.output())?;
-        let waiting = self.pump.link.output().len();
-        if waiting >= LEND {
-            let until = self.block_deadline(waiting);
-            let written = self.pump.flush(until).await;
-            self.after_write(written).await?;
-        }
         Ok(())
     }
 
@@ -485,6 +312,7 @@ impl<I: Io> Connection<I> {
         let input = self.pump.link.input();
         let n = input.len() - rest;
         if n > 0 {
+            Trace::told(&input[..n]);
             self.said.clear();
             let from = last_reply(&input[..n]);
             self.said.extend_from_slice(&input[from..n]);
@@ -500,7 +328,12 @@ impl<I: Io> Connection<I> {
     pub async fn command(&mut self, command: Command<'_>) -> Result<Reply<'static>, Error> {
         self.enter()?;
         let mut call = Call::new(command);
-        let called = self.drive(|client, now, input, output| call.poll(client, now, input, output)).await;
+        let span = self.trace.span();
+        let called = trace::within(
+            span,
+            self.drive(|client, now, input, output| call.poll(client, now, input, output)),
+        )
+        .await;
         if let Err(error) = called {
             return Err(self.failed(error));
         }
@@ -532,12 +365,6 @@ impl<I: Io> Connection<I> {
         self.pump.close(until).await;
     }
 }
-
-/// Pieces longer than this are lent to the transport rather than copied.
-const LEND: usize = 64 * 1024;
-
-/// What is kept back of a lent piece, to leave in one write with the end of the message and whatever follows.
-const TAIL: usize = 8 * 1024;
 
 /// How long to wait for what a server says that does not read on.
 const LAST_WORDS: Duration = Duration::from_secs(2);

@@ -88,6 +88,8 @@ mod message;
 mod pump;
 mod serve;
 mod shutdown;
+#[cfg_attr(not(feature = "tracing"), path = "untraced.rs")]
+mod trace;
 mod trust;
 mod turns;
 

@@ -14,6 +14,7 @@ use smtp_proto::status::{Code, Enhanced};
 use crate::handler::{Peer, Said};
 use crate::pump::attend;
 use crate::server::{Connection, GRACE, Security};
+use crate::trace;
 use crate::trust::{claimed, known};
 use crate::{Error, Handler, Io, Listener, Shutdown, Trust, accept_loop};
 use login::{Login, conclude, unbind};
@@ -120,13 +121,15 @@ where
     let run = |io| {
         let mut handler = handler();
         let Service { config, security, trust, grace, .. } = service.clone();
-        let shutdown = shutdown.clone();
+        let connection = Connection::new(io, config, security, shutdown.clone());
+        // Not moved any more: a task is as large as all the places that its connection ever had.
+        let mut connection = connection.map(|new| new.with_trust(trust).with_grace(grace));
         async move {
-            let ended = match Connection::new(io, config, security, shutdown) {
-                Ok(connection) => connection.with_trust(trust).with_grace(grace).serve(&mut handler).await,
-                Err(error) => Err(error),
+            let ended = match &mut connection {
+                Ok(connection) => connection.serve(&mut handler).await,
+                Err(_) => Ok(()),
             };
-            handler.ended(ended);
+            handler.ended(connection.and(ended));
         }
     };
     accept_loop(listener, service.max_connections, shutdown, run).await
@@ -169,7 +172,11 @@ impl<I: Io> Connection<I> {
                 }
             }
             connected = true;
-            let answered = self.answer(taken, handler, &mut message, &mut login, exporter.as_ref()).await;
+            let span = self.trace.span();
+            // In one expression: a future that is moved out of a variable has room in the task twice.
+            let answered =
+                trace::within(span, self.answer(taken, handler, &mut message, &mut login, exporter.as_ref()))
+                    .await;
             if let Err(error) = answered {
                 handler.reset();
                 return Err(Error::new(error, Stage::Idle));
@@ -296,29 +303,28 @@ impl<I: Io> Connection<I> {
             Event::Auth { mechanism, initial } => {
                 let initial = initial.map(|text| text.decode());
                 let begun = match mechanism.known() {
-                    None => Login::own(mechanism.as_str()),
-                    Some(known) => match Login::known(known, exporter, server) {
-                        Ok(begun) => begun,
-                        Err(error) => {
-                            give(server, &error.reply(), out.output());
-                            return Ok(());
-                        }
-                    },
+                    None => Ok(Login::own(mechanism.as_str())),
+                    Some(known) => Login::known(known, exporter, server),
                 };
-                let work = begun.go_on(handler, Said::Begin(initial.as_deref()));
-                let (answer, begun) = attend(work, io, out, until).await?;
-                *login = conclude(answer, begun, server, out.output());
-                return Ok(());
+                match begun {
+                    Ok(begun) => {
+                        let work = login.insert(begun).go_on(handler, Said::Begin(initial.as_deref()));
+                        let answer = attend(Box::pin(work), io, out, until).await?;
+                        conclude(answer, login, server, out.output());
+                        return Ok(());
+                    }
+                    Err(error) => error.reply(),
+                }
             }
             Event::AuthResponse(text) => {
-                let Some(begun) = login.take() else {
+                let Some(begun) = login else {
                     accept(server, out.output());
                     return Ok(());
                 };
                 let response = text.decode();
                 let work = begun.go_on(handler, Said::Response(&response));
-                let (answer, begun) = attend(work, io, out, until).await?;
-                *login = conclude(answer, begun, server, out.output());
+                let answer = attend(Box::pin(work), io, out, until).await?;
+                conclude(answer, login, server, out.output());
                 return Ok(());
             }
             Event::AuthCancelled => {
@@ -391,7 +397,7 @@ impl<I: Io> Connection<I> {
 
 /// Gives a handler's reply, or says 451 in its place if it doesn't answer what was asked.
 fn give(server: &mut smtp_proto::server::Server, reply: &Reply<'_>, output: &mut bytes::BytesMut) {
-    if server.reply(reply, output).is_err() {
+    if crate::server::answer(server, reply, output).is_err() {
         crate::server::unanswered(server, output);
     }
 }

@@ -1,6 +1,7 @@
 //! The server's side of the pump: the pull loop.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use smtp_proto::stage::Stage;
 use smtp_proto::status::{Code, Enhanced};
 
 use crate::pump::{Blocked, Pump};
+use crate::trace::{self, Span, Trace};
 use crate::{Error, ErrorKind, Io, Proxy, Shutdown, Trust, unless};
 
 /// How a server's connections are secured.
@@ -51,7 +53,7 @@ pub struct Connection<I> {
     shutdown: Shutdown,
     /// What has come of a PROXY header, while one is awaited.
     header: Option<BytesMut>,
-    proxy: Option<Proxy>,
+    proxy: Option<Box<Proxy>>,
     grace: Duration,
     /// The age by which the conversation is over, once a shutdown was seen.
     leave_by: Option<Duration>,
@@ -59,6 +61,7 @@ pub struct Connection<I> {
     lent: usize,
     greeted: bool,
     ended: bool,
+    pub(crate) trace: Trace,
     /// How it ended, while the last words are on their way.
     pub(crate) ending: Option<Result<(), Error>>,
 }
@@ -80,6 +83,7 @@ pub enum Turn<'c> {
 pub struct Responder<'c> {
     server: &'c mut Server,
     output: &'c mut BytesMut,
+    span: Span,
 }
 
 impl<I: Io> Connection<I> {
@@ -111,6 +115,7 @@ impl<I: Io> Connection<I> {
             lent: 0,
             greeted: false,
             ended: false,
+            trace: Trace::server(),
             ending: None,
         })
     }
@@ -133,8 +138,8 @@ impl<I: Io> Connection<I> {
 
     /// What a trusted PROXY header said, if there was one.
     #[must_use]
-    pub const fn proxy(&self) -> Option<&Proxy> {
-        self.proxy.as_ref()
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_deref()
     }
 
     /// The client's address: the transport's, if it has one, or what a trusted PROXY header said in its place, or XCLIENT
@@ -186,7 +191,9 @@ impl<I: Io> Connection<I> {
         Ok(Some(match event {
             Event::Body(body) => Turn::Body(body),
             event if self.server.owed() == 0 => Turn::Note(event),
-            event => Turn::Command(event, Responder { server: &mut self.server, output }),
+            event => {
+                Turn::Command(event, Responder { server: &mut self.server, output, span: self.trace.span() })
+            }
         }))
     }
 
@@ -206,10 +213,16 @@ impl<I: Io> Connection<I> {
         if self.ended {
             return Ok(None);
         }
+        if !self.server.in_transaction() {
+            self.trace.settled();
+        }
         if self.ending.is_none() {
-            match self.step().await {
+            match trace::within(self.trace.span(), self.step()).await {
                 Ok(Some(taken)) => {
                     self.lent = taken.len();
+                    let (input, _) = self.pump.link.split();
+                    let (server, tls) = (&self.server, self.server.has_tls());
+                    self.trace.heard(|| server.event(taken, input), self.address, tls);
                     return Ok(Some(taken));
                 }
                 Ok(None) => self.ending = Some(Ok(())),
@@ -219,6 +232,7 @@ impl<I: Io> Connection<I> {
         // How it ended is kept until the last words have left, should this future be dropped meanwhile.
         self.end().await;
         self.ended = true;
+        self.trace.ended(self.ending.as_ref().and_then(|ending| ending.as_ref().err()));
         self.ending.take().unwrap_or(Ok(())).map(|()| None)
     }
 
@@ -281,7 +295,7 @@ impl<I: Io> Connection<I> {
                     if let Proxied::For { source, .. } = proxied {
                         (self.address, self.believed) = (Some(source), Some(source));
                     }
-                    self.proxy = Some(Proxy::new(proxied, &header[..len]));
+                    self.proxy = Some(Box::new(Proxy::new(proxied, &header[..len])));
                     let incoming = self.pump.link.incoming();
                     incoming.extend_from_slice(&header[len..]);
                     self.header = None;
@@ -292,7 +306,8 @@ impl<I: Io> Connection<I> {
                 Ok(None) => {}
                 Err(malformed) => return Err(Error::new(malformed, Stage::Connect)),
             }
-            match unless(&self.shutdown, self.pump.io.read(header, until)).await {
+            let read = unless(&self.shutdown, pin!(self.pump.io.read(header, until))).await;
+            match read {
                 None => return Ok(false),
                 Some(Ok(0)) if header.is_empty() => return Ok(false),
                 Some(Ok(0)) => return failed(std::io::ErrorKind::UnexpectedEof.into()),
@@ -328,7 +343,8 @@ impl<I: Io> Connection<I> {
         }
         // A shutdown is seen at once, also in the midst of a message; from then on it has its time.
         let read = match self.leave_by {
-            None => unless(&self.shutdown, self.pump.read(until)).await,
+            // Pinned here: what `unless` owned it would hold twice.
+            None => unless(&self.shutdown, pin!(self.pump.read(until))).await,
             Some(by) => Some(self.pump.read(Some(until.map_or(by, |until| until.min(by)))).await),
         };
         match read {
@@ -377,7 +393,9 @@ impl<I: Io> Connection<I> {
     async fn shake_hands(&mut self) -> Result<bool, Error> {
         let patience = self.server.config().timeouts.command;
         let until = Some(self.pump.io.age().saturating_add(patience));
-        let Some(shaken) = unless(&self.shutdown, self.pump.handshake(until)).await else { return Ok(false) };
+        let Some(shaken) = unless(&self.shutdown, Box::pin(self.pump.handshake(until))).await else {
+            return Ok(false);
+        };
         shaken.map_err(|blocked| Error::blocked(blocked, Stage::Handshake))?;
         self.server.tls_established();
         self.restrict();
@@ -414,7 +432,7 @@ impl Responder<'_> {
     ///
     /// [`NotNow::WrongCode`] if the code doesn't answer this command: the client was then told 451.
     pub fn reply(self, reply: &Reply<'_>) -> Result<(), NotNow> {
-        self.server.reply(reply, self.output)
+        self.span.scope(|| answer(self.server, reply, self.output))
     }
 
     /// Gives one reply for each that is owed. Too few are made up by 451, too many are left out.
@@ -424,7 +442,7 @@ impl Responder<'_> {
     /// As [`reply`](Self::reply).
     pub fn reply_each<'r>(self, replies: impl IntoIterator<Item = Reply<'r>>) -> Result<(), NotNow> {
         for reply in replies.into_iter().take(self.server.owed() as usize) {
-            self.server.reply(&reply, self.output)?;
+            self.span.scope(|| answer(self.server, &reply, self.output))?;
         }
         Ok(())
     }
@@ -433,7 +451,7 @@ impl Responder<'_> {
     /// AUTH, XCLIENT and verbs that are not served are refused.
     pub fn accept(self) {
         while let Some(reply) = self.server.default_reply() {
-            if self.server.reply(&reply, self.output).is_err() {
+            if self.span.scope(|| answer(self.server, &reply, self.output)).is_err() {
                 return;
             }
         }
@@ -468,8 +486,13 @@ impl Responder<'_> {
 
 impl Drop for Responder<'_> {
     fn drop(&mut self) {
-        unanswered(self.server, self.output);
+        self.span.scope(|| unanswered(self.server, self.output));
     }
+}
+
+/// Every reply but the machine's own is given here.
+pub(crate) fn answer(server: &mut Server, reply: &Reply<'_>, output: &mut BytesMut) -> Result<(), NotNow> {
+    server.reply(reply, output).inspect(|()| trace::said(reply))
 }
 
 /// Answers everything that is owed, for whoever did not.
@@ -477,7 +500,7 @@ pub(crate) fn unanswered(server: &mut Server, output: &mut BytesMut) {
     const UNANSWERED: Reply<'_> =
         Reply::fixed(Code::LOCAL_ERROR, Some(Enhanced::fixed(4, 3, 0)), "not served just now");
     // A temporary refusal answers everything.
-    while server.owed() > 0 && server.reply(&UNANSWERED, output).is_ok() {}
+    while server.owed() > 0 && answer(server, &UNANSWERED, output).is_ok() {}
 }
 
 #[cfg(feature = "rustls")]

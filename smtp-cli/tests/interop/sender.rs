@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::fs;
-use std::process::Command;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use smtp_driver::proto::session::{Content, Envelope, Outcome, Report, Transfer};
 use smtp_driver::{Destination, Io, Message, Piece};
 
 use crate::mail::{Mail, SENDER};
+use crate::peer::ours;
 use crate::peers::Peer;
 use crate::process::{PATIENCE, run};
 use crate::receiver::{Runtime, tokio};
@@ -248,7 +248,7 @@ impl<'e> Errand<'e> {
         for sending in &self.mails {
             let file = room().folder("send").join(sending.mail.mark.trim_start_matches("X-Interop: "));
             fs::write(&file, &sending.mail.octets).unwrap();
-            let mut command = Command::new(env!("CARGO_BIN_EXE_smtp"));
+            let mut command = ours();
             command.args(["send", "--server", &url, "--from", SENDER]);
             for to in &sending.envelope.to {
                 command.args(["--to", to.path.as_str()]);
@@ -294,7 +294,7 @@ fn fates(report: &Report) -> Vec<Fate> {
     report.outcomes().map(fate).collect()
 }
 
-static TRUSTING: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
+pub(crate) static TRUSTING: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&room().ca).unwrap()).unwrap();
     client(roots)

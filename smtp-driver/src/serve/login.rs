@@ -38,9 +38,9 @@ impl Login {
         Exchange::new(mechanism, &offer).map(Self::Known)
     }
 
-    /// What is said to this, and the exchange, should it go on.
-    pub(super) async fn go_on<H: Handler>(mut self, handler: &mut H, said: Said<'_>) -> (Answer, Self) {
-        let answer = match &mut self {
+    /// What is said to this.
+    pub(super) async fn go_on<H: Handler>(&mut self, handler: &mut H, said: Said<'_>) -> Answer {
+        match self {
             Self::Own(mechanism) => handler.exchange(mechanism, said).await,
             Self::Known(exchange) => {
                 let next = match said {
@@ -49,8 +49,7 @@ impl Login {
                 };
                 authenticate(handler, exchange, next).await
             }
-        };
-        (answer, self)
+        }
     }
 }
 
@@ -80,24 +79,22 @@ async fn authenticate<H: Handler>(handler: &mut H, exchange: &mut Exchange, mut 
     }
 }
 
-/// Says it; gives back the exchange that goes on.
+/// Says it. A reply ends the exchange.
 pub(super) fn conclude(
     answer: Answer,
-    login: Login,
+    login: &mut Option<Login>,
     server: &mut Server,
     output: &mut BytesMut,
-) -> Option<Login> {
+) {
     match answer {
-        Answer::Challenge(data) => match server.challenge(&data, output) {
-            Ok(()) => Some(login),
-            Err(_) => {
+        Answer::Challenge(data) => {
+            if server.challenge(&data, output).is_err() {
                 crate::server::unanswered(server, output);
-                None
             }
-        },
+        }
         Answer::Reply(reply) => {
+            *login = None;
             give(server, &reply, output);
-            None
         }
     }
 }

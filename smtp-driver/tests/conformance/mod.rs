@@ -8,6 +8,7 @@ mod faults;
 mod handlers;
 mod messages;
 mod pool;
+mod repeats;
 mod script;
 #[cfg(feature = "rustls")]
 mod secure;
@@ -28,6 +29,7 @@ pub(crate) use faults::*;
 pub(crate) use handlers::*;
 pub(crate) use messages::*;
 pub(crate) use pool::*;
+pub(crate) use repeats::*;
 use script::Script;
 #[cfg(feature = "rustls")]
 pub(crate) use secure::*;
@@ -201,6 +203,7 @@ macro_rules! conformance {
             a_server_that_does_not_listen_is_unreachable
             a_send_that_is_dropped_leaves_the_connection_unusable
             a_send_all_that_is_dropped_leaves_the_connection_unusable
+            an_envelope_that_may_not_ride_goes_by_itself
             an_early_talker_is_turned_away
             recipients_of_a_refused_chunk_are_forgotten
             a_record_for_a_greeting_names_the_port

@@ -175,10 +175,14 @@ fn config() -> Config {
 
 /// Serves this peer to the end: how it ended, what it saw, and what was held.
 fn serve(config: Config, peer: Peer) -> (Result<(), Error>, Seen, u64) {
+    serve_by(Security::Plain, config, peer)
+}
+
+fn serve_by(security: Security, config: Config, peer: Peer) -> (Result<(), Error>, Seen, u64) {
     let (config, seen, mut ended) = (config.shared(), Arc::clone(&peer.seen), None);
     let held = measure(|| {
-        let connection = Connection::new(peer, config, Security::Plain, Shutdown::new());
-        ended = Some(block_on(connection.expect("no TLS").serve(&mut Sink)));
+        let connection = Connection::new(peer, config, security, Shutdown::new());
+        ended = Some(block_on(connection.expect("TLS, if any").serve(&mut Sink)));
     });
     let seen = *seen.lock().expect("no panic");
     (ended.expect("it was served"), seen, held.bytes_max)
@@ -241,6 +245,33 @@ fn a_message_that_drips() {
     let (ended, seen, held) = serve(config(), Peer::repeating([ENVELOPE, "DATA\r\n"], 4 * SECOND, &b"x"[..]));
     timed_out(&ended, Stage::Body);
     told("server: a message, an octet every 4 s", "64 KiB within each deadline, else 421", seen.age, held);
+}
+
+/// The handshake's deadline is one, too, implicit or behind the 220.
+#[cfg(feature = "rustls")]
+#[test]
+fn a_handshake_that_drips() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+    let tls = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let tls = tls.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
+    let tls = Arc::new(tls.with_single_cert(vec![made.cert.der().clone()], key).expect("a certificate"));
+    // The head of a record and of a ClientHello, of which nothing more is true.
+    const HELLO: &str = "\u{16}\u{3}\u{1}\u{40}\u{0}\u{1}\u{0}\u{3f}\u{0}";
+    let offered = config().with_starttls();
+    for (config, security, peer) in [
+        (config(), Security::Implicit(Arc::clone(&tls)), Peer::repeating([HELLO], 4 * SECOND, &b"\0"[..])),
+        (
+            offered,
+            Security::StartTls(tls),
+            Peer::repeating(["EHLO c\r\n", "STARTTLS\r\n", HELLO], 4 * SECOND, &b"\0"[..]),
+        ),
+    ] {
+        let (ended, seen, held) = serve_by(security, config, peer);
+        let error = ended.expect_err("no handshake");
+        assert_eq!(error.stage(), Stage::Handshake, "{error}");
+        told("server: a TLS handshake, an octet every 4 s", "one deadline for all of it", seen.age, held);
+    }
 }
 
 #[test]
