@@ -136,6 +136,14 @@ bench-e2e *args:
     cargo build --release --manifest-path benches/e2e/Cargo.toml
     SMTP_INTEROP={{ quote(peers) }} benches/e2e/target/release/e2e {{ args }}
 
+# The benchmarks' cases beside the peers', the least of many times of each: needs no quiet machine
+ratios *group:
+    cargo run --release --manifest-path benches/Cargo.toml --bin ratios -- {{ group }}
+
+# Instructions of the benchmarks' cases, held against benches/baseline.tsv: needs valgrind
+counts mode="--check":
+    benches/counts {{ mode }}
+
 # The public names of a crate: needs cargo-public-api. Rustdoc's JSON is for nightly compilers only, hence RUSTC_BOOTSTRAP.
 public-api crate="smtp-proto":
     RUSTC_BOOTSTRAP=1 cargo rustdoc --quiet --lib -p {{ crate }} --all-features -- -Z unstable-options --output-format json
