@@ -86,6 +86,11 @@ interop-matrix:
     interop/install.sh {{ quote(peers) }}
     SMTP_INTEROP_MATRIX=1 SMTP_INTEROP={{ quote(peers) }} cargo test -p smtp-cli --test interop -- --ignored
 
+# What the servers say, word for word, into smtp-proto/tests/transcripts
+interop-transcripts:
+    interop/install.sh {{ quote(peers) }}
+    SMTP_INTEROP_TRANSCRIPTS=1 SMTP_INTEROP={{ quote(peers) }} cargo test -p smtp-cli --test interop -- --ignored transcript
+
 # Every fuzz target for 20 seconds
 fuzz-smoke: (fuzz-each "20")
 
@@ -108,11 +113,11 @@ fuzz-each seconds:
     done
 
 # Lines that the tests reach: needs cargo-llvm-cov and llvm-19 (14 does not read what rustc 1.95 writes)
-coverage *args="--html":
+coverage *args="--workspace --html":
     CARGO_LLVM_COV_SETUP=no \
     LLVM_COV=${LLVM_COV:-$(ls /usr/bin/llvm-cov-* /usr/bin/llvm-cov 2>/dev/null | sort -V | tail -n 1)} \
     LLVM_PROFDATA=${LLVM_PROFDATA:-$(ls /usr/bin/llvm-profdata-* /usr/bin/llvm-profdata 2>/dev/null | sort -V | tail -n 1)} \
-    cargo llvm-cov --workspace --all-features {{ args }}
+    cargo llvm-cov --all-features {{ args }}
 
 # Changes the core in small ways and shows the changes that no test sees: needs cargo-mutants, and hours
 mutants *args:
@@ -130,6 +135,14 @@ bench *args:
 bench-e2e *args:
     cargo build --release --manifest-path benches/e2e/Cargo.toml
     SMTP_INTEROP={{ quote(peers) }} benches/e2e/target/release/e2e {{ args }}
+
+# The benchmarks' cases beside the peers', the least of many times of each: needs no quiet machine
+ratios *group:
+    cargo run --release --manifest-path benches/Cargo.toml --bin ratios -- {{ group }}
+
+# Instructions of the benchmarks' cases, held against benches/baseline.tsv: needs valgrind
+counts mode="--check":
+    benches/counts {{ mode }}
 
 # The public names of a crate: needs cargo-public-api. Rustdoc's JSON is for nightly compilers only, hence RUSTC_BOOTSTRAP.
 public-api crate="smtp-proto":

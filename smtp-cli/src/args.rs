@@ -1,6 +1,7 @@
 //! The command line. What each command takes stands beside it.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
@@ -32,6 +33,16 @@ pub enum Command {
     Bench(bench::Args),
     /// Show what is there, on this machine.
     Tour,
+    /// Print the completions for a shell.
+    Completions {
+        /// Which.
+        shell: clap_complete::Shell,
+    },
+    /// Write the pages of the manual, one for each command, into a directory.
+    Manual {
+        /// Which: made, if need be.
+        folder: PathBuf,
+    },
 }
 
 /// A text that may hold a password: never shown, not even where it is malformed.

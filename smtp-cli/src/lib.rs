@@ -7,6 +7,7 @@ pub mod args;
 pub mod bench;
 pub mod exit;
 pub mod explain;
+mod generate;
 mod mbox;
 pub mod probe;
 pub mod send;
@@ -34,6 +35,8 @@ pub fn run(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitC
     };
     let ended = match args.command {
         None | Some(Command::Tour) => return tour::run(),
+        Some(Command::Completions { shell }) => Ok(generate::completions(shell)),
+        Some(Command::Manual { folder }) => generate::manual(&folder),
         Some(Command::Serve(args)) => on_tokio(serve::run(*args)),
         Some(Command::Send(args)) => on_tokio(send::run(*args)),
         Some(Command::Bench(args)) => bench::run(&args),

@@ -41,7 +41,8 @@ where
         let error = match unless(shutdown, listener.accept()).await {
             None => break Ok(()),
             Some(Ok(io)) => {
-                let (ticket, conversation) = (live.enter(), run(io));
+                // A future that another one takes in and then awaits stands in that twice: all of a connection's memory.
+                let (ticket, conversation) = (live.enter(), Box::pin(run(io)));
                 listener.spawn(async move {
                     let _until_the_end = ticket;
                     conversation.await;

@@ -59,8 +59,8 @@ impl<I: Io> Pump<I> {
             record.heard(self.link.input().get(known..).unwrap_or_default());
         }
         if let Err(error) = received {
-            // The alert says why, as far as the peer still listens.
-            let _ = self.flush(until).await;
+            // The alert says why, as far as the peer still listens. Boxed, or every read would be as large as a write too.
+            let _ = Box::pin(self.flush(until)).await;
             return Err(error.into());
         }
         Ok(n)

@@ -121,13 +121,15 @@ where
     let run = |io| {
         let mut handler = handler();
         let Service { config, security, trust, grace, .. } = service.clone();
-        let shutdown = shutdown.clone();
+        let connection = Connection::new(io, config, security, shutdown.clone());
+        // Not moved any more: a task is as large as all the places that its connection ever had.
+        let mut connection = connection.map(|new| new.with_trust(trust).with_grace(grace));
         async move {
-            let ended = match Connection::new(io, config, security, shutdown) {
-                Ok(connection) => connection.with_trust(trust).with_grace(grace).serve(&mut handler).await,
-                Err(error) => Err(error),
+            let ended = match &mut connection {
+                Ok(connection) => connection.serve(&mut handler).await,
+                Err(_) => Ok(()),
             };
-            handler.ended(ended);
+            handler.ended(connection.and(ended));
         }
     };
     accept_loop(listener, service.max_connections, shutdown, run).await
@@ -307,7 +309,7 @@ impl<I: Io> Connection<I> {
                 match begun {
                     Ok(begun) => {
                         let work = login.insert(begun).go_on(handler, Said::Begin(initial.as_deref()));
-                        let answer = attend(work, io, out, until).await?;
+                        let answer = attend(Box::pin(work), io, out, until).await?;
                         conclude(answer, login, server, out.output());
                         return Ok(());
                     }
@@ -321,7 +323,7 @@ impl<I: Io> Connection<I> {
                 };
                 let response = text.decode();
                 let work = begun.go_on(handler, Said::Response(&response));
-                let answer = attend(work, io, out, until).await?;
+                let answer = attend(Box::pin(work), io, out, until).await?;
                 conclude(answer, login, server, out.output());
                 return Ok(());
             }

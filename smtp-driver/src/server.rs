@@ -1,6 +1,7 @@
 //! The server's side of the pump: the pull loop.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -306,7 +307,8 @@ impl<I: Io> Connection<I> {
                 Ok(None) => {}
                 Err(malformed) => return Err(Error::new(malformed, Stage::Connect)),
             }
-            match unless(&self.shutdown, self.pump.io.read(header, until)).await {
+            let read = unless(&self.shutdown, pin!(self.pump.io.read(header, until))).await;
+            match read {
                 None => return Ok(false),
                 Some(Ok(0)) if header.is_empty() => return Ok(false),
                 Some(Ok(0)) => return failed(std::io::ErrorKind::UnexpectedEof.into()),
@@ -342,7 +344,8 @@ impl<I: Io> Connection<I> {
         }
         // A shutdown is seen at once, also in the midst of a message; from then on it has its time.
         let read = match self.leave_by {
-            None => unless(&self.shutdown, self.pump.read(until)).await,
+            // Pinned here: what `unless` owned it would hold twice.
+            None => unless(&self.shutdown, pin!(self.pump.read(until))).await,
             Some(by) => Some(self.pump.read(Some(until.map_or(by, |until| until.min(by)))).await),
         };
         match read {
@@ -391,7 +394,9 @@ impl<I: Io> Connection<I> {
     async fn shake_hands(&mut self) -> Result<bool, Error> {
         let patience = self.server.config().timeouts.command;
         let until = Some(self.pump.io.age().saturating_add(patience));
-        let Some(shaken) = unless(&self.shutdown, self.pump.handshake(until)).await else { return Ok(false) };
+        let Some(shaken) = unless(&self.shutdown, Box::pin(self.pump.handshake(until))).await else {
+            return Ok(false);
+        };
         shaken.map_err(|blocked| Error::blocked(blocked, Stage::Handshake))?;
         self.server.tls_established();
         self.restrict();

@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,13 +14,14 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 #[cfg(unix)]
 use tokio::net::UnixStream;
 use tokio::net::{TcpStream, ToSocketAddrs, lookup_host};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 /// A socket of tokio's, a [`TcpStream`] or a [`UnixStream`], and when it was opened.
 #[derive(Debug)]
 pub struct Socket<S> {
     stream: S,
     opened: Instant,
+    timer: Timer,
 }
 
 impl Socket<TcpStream> {
@@ -79,11 +80,11 @@ impl<S: Stream> Io for Socket<S> {
             }
             polled
         });
-        within(self.opened, until, read).await
+        self.timer.within(self.opened, until, read).await
     }
 
     async fn write(&mut self, bufs: &[IoSlice<'_>], until: Option<Duration>) -> io::Result<usize> {
-        within(self.opened, until, self.stream.write_vectored(bufs)).await
+        self.timer.within(self.opened, until, self.stream.write_vectored(bufs)).await
     }
 
     fn peer(&self) -> Option<SocketAddr> {
@@ -99,17 +100,44 @@ impl<S: Stream> Io for Socket<S> {
     }
 }
 
-/// Does `work` up to the age `until` of what was opened at `opened`.
-async fn within<T>(
-    opened: Instant,
-    until: Option<Duration>,
-    work: impl Future<Output = io::Result<T>>,
-) -> io::Result<T> {
-    // An age that the clock never reaches is none.
-    match until.and_then(|until| opened.checked_add(until)) {
-        // Looks at the work first, and arms the timer only if that waits.
-        Some(deadline) => timeout_at(deadline, work).await?,
-        None => work.await,
+/// Wakes at the nearest of the deadlines that were asked for, and only then is set to a later one: to set it for each wait
+/// would cost more than most waits, and the system a write where the next one is nearer than the last.
+#[derive(Debug, Default)]
+struct Timer(Option<Pin<Box<Sleep>>>);
+
+impl Timer {
+    /// Does `work` up to the age `until` of what was opened at `opened`.
+    async fn within<T>(
+        &mut self,
+        opened: Instant,
+        until: Option<Duration>,
+        work: impl Future<Output = io::Result<T>>,
+    ) -> io::Result<T> {
+        let mut work = pin!(work);
+        // An age that the clock never reaches is none.
+        let deadline = until.and_then(|until| opened.checked_add(until));
+        poll_fn(|context| match (work.as_mut().poll(context), deadline) {
+            (Poll::Pending, Some(deadline)) => {
+                self.poll(deadline, context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+            }
+            (polled, _) => polled,
+        })
+        .await
+    }
+
+    /// Ready when `deadline` has passed.
+    fn poll(&mut self, deadline: Instant, context: &mut Context<'_>) -> Poll<()> {
+        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+        }
+        loop {
+            ready!(timer.as_mut().poll(context));
+            if timer.deadline() == deadline {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(deadline);
+        }
     }
 }
 
@@ -151,13 +179,13 @@ impl From<TcpStream> for Socket<TcpStream> {
     fn from(stream: TcpStream) -> Self {
         // Fails where the peer has hung up already: the first read tells.
         let _ = stream.set_nodelay(true);
-        Self { stream, opened: Instant::now() }
+        Self { stream, opened: Instant::now(), timer: Timer::default() }
     }
 }
 
 #[cfg(unix)]
 impl From<UnixStream> for Socket<UnixStream> {
     fn from(stream: UnixStream) -> Self {
-        Self { stream, opened: Instant::now() }
+        Self { stream, opened: Instant::now(), timer: Timer::default() }
     }
 }

@@ -3,8 +3,9 @@
 use std::net::TcpListener;
 
 use smtp_tokio::proto::address::Domain;
+use smtp_tokio::proto::reply::Reply;
 use smtp_tokio::proto::server::Config;
-use smtp_tokio::{Handler, Service, Shutdown};
+use smtp_tokio::{Handler, OK, Service, Shutdown};
 
 use crate::clients::on_tokio;
 
@@ -16,7 +17,11 @@ const CONNECTIONS: usize = 20_000;
 
 /// Takes everything.
 pub struct Sink;
-impl Handler for Sink {}
+impl Handler for Sink {
+    async fn message(&mut self) -> Reply<'static> {
+        OK
+    }
+}
 
 #[derive(Clone)]
 struct Mailin;

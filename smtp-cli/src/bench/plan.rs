@@ -37,7 +37,10 @@ pub(super) struct Plan {
     pub(super) time: Option<Duration>,
     bodies: Vec<Body>,
     started: Instant,
-    begun: AtomicU64,
+    /// The next number.
+    number: AtomicU64,
+    /// How many there were.
+    given: AtomicU64,
 }
 
 impl Plan {
@@ -72,7 +75,8 @@ impl Plan {
             time,
             bodies: args.size.iter().map(|size| Body::new(size.0, &args.from, &args.to)).collect(),
             started: Instant::now(),
-            begun: AtomicU64::new(0),
+            number: AtomicU64::new(0),
+            given: AtomicU64::new(0),
         })
     }
 
@@ -92,18 +96,27 @@ impl Plan {
         if self.time.is_some_and(|time| self.started.elapsed() >= time) {
             return None;
         }
-        let number = self.begun.fetch_add(1, Ordering::Relaxed);
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
         let in_time = match (self.due(number), self.time) {
             (Some(due), Some(time)) => due < self.started + time,
             _ => true,
         };
-        (in_time && self.messages.is_none_or(|messages| number < messages)).then_some(number)
+        if !in_time || self.messages.is_some_and(|messages| number >= messages) {
+            return None;
+        }
+        self.given.fetch_add(1, Ordering::Relaxed);
+        Some(number)
+    }
+
+    /// How many messages somebody was to send.
+    pub(super) fn given(&self) -> u64 {
+        self.given.load(Ordering::Relaxed)
     }
 
     /// Whether there are messages left.
     pub(super) fn goes_on(&self) -> bool {
-        let begun = self.begun.load(Ordering::Relaxed);
-        self.messages.is_none_or(|messages| begun < messages)
+        let number = self.number.load(Ordering::Relaxed);
+        self.messages.is_none_or(|messages| number < messages)
             && self.time.is_none_or(|time| self.started.elapsed() < time)
     }
 

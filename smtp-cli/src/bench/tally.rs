@@ -14,7 +14,7 @@ use crate::trace::record::Counts;
 pub(super) struct Tally {
     /// Messages that were taken for every recipient.
     pub(super) delivered: u64,
-    /// Those that were not.
+    /// Those that were not: known when all is over.
     pub(super) failed: u64,
     /// Recipients that were served.
     pub(super) recipients: u64,
@@ -58,7 +58,6 @@ impl Tally {
             record(&mut self.latency, took);
             return;
         }
-        self.failed += 1;
         for outcome in report.outcomes().filter(|outcome| !outcome.is_delivered()) {
             self.error(match outcome {
                 Outcome::Replied { stage, reply, .. } => format!("{stage}: {}", reply.code()),
@@ -102,7 +101,6 @@ impl Tally {
     /// Adds another one's counts.
     pub(super) fn add(&mut self, other: Self) {
         self.delivered += other.delivered;
-        self.failed += other.failed;
         self.recipients += other.recipients;
         self.octets += other.octets;
         self.connections += other.connections;

@@ -22,6 +22,10 @@ pub(super) fn explain(error: &Error, server: &Server) -> String {
 
 fn what_to_try(error: &Error, server: &Server) -> Option<String> {
     let port = server.port;
+    let last = matches!(error.stage(), Stage::EndOfData | Stage::LastChunk);
+    if last && error.refusal().is_none() {
+        return Some("it may have been taken: look there before it is sent again".into());
+    }
     Some(match error.kind() {
         ErrorKind::Io(error_kind) if error.stage() == Stage::Connect => match error_kind.kind() {
             _ if server.socket.is_some() => "is the server up, and this its socket?".into(),

@@ -75,8 +75,8 @@ impl Shift {
             };
             report.amend(&open, &later);
             let places = |wanted: fn(&Outcome<'_>) -> bool| -> Vec<usize> {
-                let outcomes = later.outcomes().zip(&open);
-                outcomes.filter(|(outcome, _)| wanted(outcome)).map(|(_, at)| *at).collect()
+                let all = report.outcomes().enumerate();
+                all.filter(|(_, outcome)| wanted(outcome)).map(|(at, _)| at).collect()
             };
             // One recipient at least was accepted then, so that this ends.
             let next = places(|outcome| outcome.verdict() == Verdict::NextTransaction);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::results::many;
 use crate::exit::complain;
 
 /// How often a line is printed, where there is no terminal.
@@ -78,6 +79,7 @@ impl Progress {
 
 fn told(messages: u64, failed: u64, started: Instant) -> String {
     let rate = messages as f64 / started.elapsed().as_secs_f64().max(0.001);
-    let failed = if failed == 0 { String::new() } else { format!(", {failed} recipients not served") };
-    format!("{messages} messages{failed}, {rate:.0}/s")
+    let failed =
+        if failed == 0 { String::new() } else { format!(", {} not served", many(failed, "recipient")) };
+    format!("{}{failed}, {rate:.0}/s", many(messages, "message"))
 }

@@ -117,7 +117,7 @@ impl Results {
         let Delivered { item, report, error, tries } = delivered;
         let mut rows = Vec::new();
         let state = &mut *self.state();
-        let named = self.named || item.name.contains('#');
+        let named = self.named || item.quoted;
         if named {
             state.width = state.width.max(item.name.len());
         }
@@ -172,7 +172,7 @@ impl Results {
         if self.json {
             let summary = Summary { summary: counts, seconds };
             say(&[serde_json::to_string(&summary).unwrap_or_default()]);
-        } else if self.named || counts.messages != 1 {
+        } else if self.named || counts.messages != 1 || !whole {
             let rate = counts.messages as f64 / seconds.max(0.001);
             complain(format_args!("{counts}, in {seconds:.1} s ({rate:.0} messages/s)"));
         }
@@ -208,17 +208,15 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { messages, recipients, delivered, refused, deferred, unsent, unknown, .. } = self;
-        write!(
-            f,
-            "{messages} messages for {recipients} recipients: {delivered} delivered, {refused} refused, "
-        )?;
+        let Self { delivered, refused, deferred, unsent, unknown, .. } = self;
+        let (messages, recipients) = (many(self.messages, "message"), many(self.recipients, "recipient"));
+        write!(f, "{messages} for {recipients}: {delivered} delivered, {refused} refused, ")?;
         write!(f, "{deferred} deferred, {unsent} unsent, {unknown} unknown")?;
         if self.retries > 0 {
-            write!(f, "; tried again {} times", self.retries)?;
+            write!(f, "; tried again {}", many(self.retries, "time"))?;
         }
         if self.unreadable > 0 {
-            write!(f, "; {} files could not be read", self.unreadable)?;
+            write!(f, "; {} could not be read", many(self.unreadable, "file"))?;
         }
         Ok(())
     }
@@ -273,6 +271,11 @@ impl<'r> Row<'r> {
             tries,
         }
     }
+}
+
+/// So many of them.
+pub(super) fn many(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn describe(outcome: &Outcome<'_>) -> String {

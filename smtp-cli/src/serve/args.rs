@@ -11,6 +11,8 @@ Examples:
   Take everything and throw it away, on the default 127.0.0.1:2525, or on ports of the system's choice:
     smtp serve
     smtp serve --listen 127.0.0.1:0 --listen [::1]:0
+  The same under load, with nothing printed but the sum:
+    smtp serve --quiet
   Store it, with STARTTLS and with implicit TLS, under a CA made for the occasion:
     smtp serve --maildir /tmp/mail --tls-self-signed \\
       --listen 127.0.0.1:2525 --implicit-tls 127.0.0.1:4650
@@ -119,4 +121,7 @@ pub struct Args {
     /// Print JSON, an object a line.
     #[arg(long)]
     pub json: bool,
+    /// Print no line for each message, only the sum at the end.
+    #[arg(long, short)]
+    pub quiet: bool,
 }

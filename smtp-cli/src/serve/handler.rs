@@ -361,7 +361,7 @@ mod tests {
                 greylist: None,
                 delays: Vec::new(),
                 cuts: Vec::new(),
-                teller: Teller { json: false },
+                teller: Teller { json: false, quiet: false },
                 messages: AtomicU64::new(0),
                 octets: AtomicU64::new(0),
             };

@@ -45,9 +45,12 @@ impl Bound {
 
     #[cfg(unix)]
     async fn unix(path: &str) -> io::Result<Self> {
-        // A server that was killed leaves its socket behind: nobody listens there.
-        let stale = tokio::net::UnixStream::connect(path).await;
-        if stale.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        use std::os::unix::fs::FileTypeExt as _;
+
+        // A server that was killed leaves its socket behind: nobody listens there. What is no socket refuses, too.
+        let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+        let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+        if is_socket && tokio::net::UnixStream::connect(path).await.is_err_and(refused) {
             std::fs::remove_file(path)?;
         }
         Ok(Self { socket: Socket::Unix(UnixListener::bind(path)?.into()), address: path.into() })
@@ -88,13 +91,15 @@ async fn serve<L: smtp_driver::Listener>(
     shutdown: &Shutdown,
     shared: &Arc<Shared>,
 ) -> io::Result<()> {
+    service.config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let run = |io| {
-        let (config, security) = (Arc::clone(&service.config), service.security.clone());
+        let (config, security, grace) =
+            (Arc::clone(&service.config), service.security.clone(), service.grace);
         let (shutdown, scissors) = (shutdown.clone(), Scissors::default());
         let mut receiver = Receiver::new(Arc::clone(shared), scissors.clone());
         async move {
             let ended = match Connection::new(Cuttable::new(io, scissors), config, security, shutdown) {
-                Ok(mut connection) => connection.serve(&mut receiver).await,
+                Ok(connection) => connection.with_grace(grace).serve(&mut receiver).await,
                 Err(error) => Err(error),
             };
             receiver.ended(ended);

@@ -33,13 +33,7 @@ impl Maildir {
             fs::create_dir_all(root.join(part))?;
         }
         sync(root)?;
-        for folder in made {
-            match folder.parent() {
-                Some(above) if above.as_os_str().is_empty() => sync(Path::new("."))?,
-                Some(above) => sync(above)?,
-                None => {}
-            }
-        }
+        made.into_iter().try_for_each(sync_above)?;
         let host = gethostname::gethostname().to_string_lossy().replace('/', "\\057").replace(':', "\\072");
         Ok(Self { root: root.into(), host })
     }
@@ -105,6 +99,15 @@ impl Drop for TmpFile {
             // Where it can't be removed, the rule of 36 hours will see to it.
             let _ = fs::remove_file(self.maildir.path("tmp", &self.name));
         }
+    }
+}
+
+/// Sees to it that the entry of what was made is on the disk.
+pub(super) fn sync_above(made: &Path) -> io::Result<()> {
+    match made.parent() {
+        Some(above) if above.as_os_str().is_empty() => sync(Path::new(".")),
+        Some(above) => sync(above),
+        None => Ok(()),
     }
 }
 

@@ -10,6 +10,7 @@ use smtp_tokio::proto::received::Timestamp;
 use tempfile::SpooledTempFile;
 
 use super::draft::{Draft, Target};
+use super::maildir::sync_above;
 use crate::mbox::Lines;
 
 /// Octets of a message that are kept in memory while it comes in; a longer one goes into a temporary file.
@@ -35,6 +36,7 @@ impl Mbox {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path)?;
+        sync_above(path)?;
         let len = file.metadata()?.len();
         let mut end = Vec::new();
         file.seek(SeekFrom::Start(len.saturating_sub(2)))?;

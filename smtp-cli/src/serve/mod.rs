@@ -146,7 +146,7 @@ fn shared(args: &Args) -> Result<Shared, Failure> {
         greylist: args.greylist.map(|seconds| Greylist::new(Duration::from_secs(seconds.into()))),
         delays: args.delay.clone(),
         cuts: args.cut.clone(),
-        teller: Teller { json: args.json },
+        teller: Teller { json: args.json, quiet: args.quiet },
         messages: AtomicU64::new(0),
         octets: AtomicU64::new(0),
     })

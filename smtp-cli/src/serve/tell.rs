@@ -10,6 +10,8 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Teller {
     pub(super) json: bool,
+    /// Messages are not told of.
+    pub(super) quiet: bool,
 }
 
 /// What happens.
@@ -47,6 +49,9 @@ pub(super) struct Message<'m> {
 impl Teller {
     /// Whoever started this may have stopped reading: that changes nothing.
     pub(super) fn tell(self, event: &Event<'_>) {
+        if self.quiet && matches!(event, Event::Message(_)) {
+            return;
+        }
         let line = if self.json { serde_json::to_string(event).unwrap_or_default() } else { event.line() };
         let mut out = io::stdout().lock();
         let _ = writeln!(out, "{line}").and_then(|()| out.flush());

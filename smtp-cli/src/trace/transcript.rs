@@ -15,6 +15,8 @@ const DOTS_SHOWN: usize = 24;
 const ALIKE: usize = 4;
 /// Octets of a line that two lines of one kind have in common: `RCPT TO:`, `250 2.1.5`.
 const KIND: usize = 8;
+/// Octets of a message's line after which no more writes of it are kept.
+const LONGEST: usize = 4096;
 /// Characters of a line that are shown.
 const WIDTH: usize = 84;
 
@@ -219,7 +221,11 @@ impl Reader {
     fn client(&mut self, octets: &[u8]) -> Vec<Line> {
         let mut lines = Vec::new();
         for piece in octets.split_inclusive(|octet| *octet == b'\n') {
-            self.rest.extend_from_slice(piece);
+            match self.in_message && self.rest.len() > LONGEST {
+                true if piece.ends_with(b"\n") => self.rest.push(b'\n'),
+                true => {}
+                false => self.rest.extend_from_slice(piece),
+            }
             if self.rest.ends_with(b"\n") {
                 let line = std::mem::take(&mut self.rest);
                 lines.push(self.client_line(line.trim_ascii_end(), &line));
@@ -313,6 +319,16 @@ mod tests {
         assert!(told.contains("C: ..dot    <- one dot more"), "{told}");
         assert!(told.contains(": a message's end and the next envelope, in one\n"), "{told}");
         assert!(told.ends_with("C: .\n             C: MAIL FROM:<>\n"), "{told}");
+    }
+
+    #[test]
+    fn a_line_without_end_is_not_kept_and_its_end_is_seen() {
+        let mut reader = Reader { in_message: true, ..Reader::default() };
+        for _ in 0..100 {
+            assert_eq!(reader.client(&[b'x'; 1000]), [Line::Hidden]);
+        }
+        assert!(reader.rest.len() <= LONGEST + 1000);
+        assert_eq!(reader.client(b"x\r\n.\r\n").last(), Some(&Line::Said(".".into())));
     }
 
     #[test]

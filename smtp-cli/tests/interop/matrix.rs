@@ -51,9 +51,12 @@ pub(crate) fn note(cell: Cell, why: &'static str) {
     NOTES.lock().unwrap().push((cell, why));
 }
 
-/// The tables in Markdown, with what is to be said about them.
-pub(crate) fn text(tables: &[Table]) -> String {
+/// The tables in Markdown, with what is to be said about them; nothing if no cell was run.
+pub(crate) fn text(tables: &[Table]) -> Option<String> {
     let cells = CELLS.lock().unwrap();
+    if cells.is_empty() {
+        return None;
+    }
     let notes = NOTES.lock().unwrap();
     let mut text = String::new();
     for table in tables {
@@ -85,7 +88,7 @@ pub(crate) fn text(tables: &[Table]) -> String {
     let versions = fs::read_to_string(installed("versions")).unwrap();
     let versions: Vec<&str> = versions.lines().collect();
     let _ = writeln!(text, "With {}.", versions.join(", "));
-    text
+    Some(text)
 }
 
 /// Puts the tables where `interop/README.md` has them.

@@ -48,3 +48,8 @@ pub(crate) fn postfix(program: &str) -> Command {
     command.env("LD_LIBRARY_PATH", installed("roots/postfix/usr/lib/postfix"));
     command
 }
+
+/// The tool under test.
+pub(crate) fn ours() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_smtp"))
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use crate::peer::{self, installed, node, python};
+use crate::peer::{self, installed, interop, node, python, tool};
 use crate::process::{listening, run, serve};
 use crate::receiver::{Runtime, server};
 use crate::room::{SIZE, configure, open, port, room};
@@ -32,7 +32,7 @@ pub(crate) struct Peer {
 type Entry = (&'static str, &'static str, fn() -> &'static Peer);
 
 /// Each by name, with the rows of the matrix that it has beside those that all have; it is started when it is first asked for.
-pub(crate) const ALL: [Entry; 9] = [
+pub(crate) const ALL: [Entry; 10] = [
     (
         "Postfix",
         "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH SCRAM-SHA-1, AUTH SCRAM-SHA-256, overlapped, \
@@ -66,6 +66,11 @@ pub(crate) const ALL: [Entry; 9] = [
         || &SMTP_SERVER.1,
     ),
     ("chasquid", "STARTTLS, implicit TLS, AUTH PLAIN, overlapped, SMTPUTF8, 552", || &CHASQUID),
+    (
+        "Haraka",
+        "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, overlapped, SMTPUTF8, 451, 421, 552",
+        || &HARAKA,
+    ),
     ("smtp-sink", "overlapped, DSN", || &SINK),
 ];
 
@@ -319,6 +324,46 @@ static CHASQUID: LazyLock<Peer> = LazyLock::new(|| {
         user: "alice@example.test",
         submission: true,
         store: Store::Files(Files::maildirs(mail)),
+    }
+});
+
+static HARAKA: LazyLock<Peer> = LazyLock::new(|| {
+    let folder = room().folder("haraka");
+    let mail = room().folder("haraka/mail");
+    let config = room().folder("haraka/config");
+    fs::copy(interop("haraka_plugin.js"), room().folder("haraka/plugins").join("interop.js")).unwrap();
+    let (plain, tls) = (port(), port());
+    let values = [("plain", &*plain.to_string()), ("tls", &tls.to_string())];
+    for (template, file) in [
+        ("haraka-smtp.ini", "smtp.ini"),
+        ("haraka-connection.ini", "connection.ini"),
+        ("haraka-auth.ini", "auth_flat_file.ini"),
+    ] {
+        configure(template, &config.join(file), &folder, &values);
+    }
+    fs::copy(&room().certificate, config.join("tls_cert.pem")).unwrap();
+    fs::copy(&room().key, config.join("tls_key.pem")).unwrap();
+    for (file, text) in [
+        ("me", "haraka.example.test"),
+        ("loglevel", "WARN"),
+        ("plugins", "tls\nauth/flat_file\ninterop"),
+        ("tls.ini", "key=tls_key.pem\ncert=tls_cert.pem"),
+    ] {
+        fs::write(config.join(file), format!("{text}\n")).unwrap();
+    }
+    let mut command = tool("node");
+    let modules = installed("npm/node_modules");
+    command.arg(modules.join("Haraka/bin/haraka")).arg("-c").arg(&folder);
+    serve(command.env("HARAKA", &folder).env("NODE_PATH", modules));
+    listening(plain);
+    Peer {
+        name: "Haraka",
+        plain,
+        tls: Some(tls),
+        lmtp: false,
+        user: "alice",
+        submission: false,
+        store: Store::Files(Files::whole(mail)),
     }
 });
 

@@ -39,6 +39,8 @@ pub(crate) enum Runtime {
 }
 
 impl Runtime {
+    pub(crate) const ALL: [Self; 3] = [Self::Tokio, Self::Smol, Self::Blocking];
+
     /// Which this is, in the matrix.
     pub(crate) const fn letter(self) -> char {
         match self {

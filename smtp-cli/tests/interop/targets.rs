@@ -1,8 +1,8 @@
 //! What their clients deliver to: our servers of each adapter, and `smtp serve`.
 
-use std::process::Command;
 use std::sync::{Arc, LazyLock};
 
+use crate::peer::ours;
 use crate::process;
 use crate::receiver::{PASSWORD, USER, server};
 use crate::room::room;
@@ -40,7 +40,7 @@ pub(crate) fn target(of: Client) -> Target {
 /// Starts `smtp serve` on ports that the system picks.
 fn serve(more: &[&str]) -> (u16, Option<u16>) {
     let room = room();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_smtp"));
+    let mut command = ours();
     command.args(["serve", "--listen", "127.0.0.1:0", "--maildir"]).arg(room.folder("serve"));
     command.arg("--tls-cert").arg(&room.certificate).arg("--tls-key").arg(&room.key).args(more);
     let lines = process::serve(&mut command);

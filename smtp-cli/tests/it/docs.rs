@@ -90,6 +90,15 @@ fn explain() {
 }
 
 #[test]
+fn bench() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = free.local_addr().expect("an address").port();
+    drop(free);
+    check("bench.md", &[(":2525", format!(":{port}"))], folder.path());
+}
+
+#[test]
 fn probe() {
     let folder = tempfile::tempdir().expect("a folder");
     let user = ["--user", "ann:secret"];

@@ -1,5 +1,6 @@
 //! The tool as its users have it: a process, its sockets, its files and what it prints.
 
+mod bench;
 mod crash;
 mod docs;
 mod documents;

@@ -1,7 +1,7 @@
 //! `smtp send` of more than one message, and what is asked for them.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -49,6 +49,18 @@ fn files_directories_mboxes_and_standard_input_are_sent_and_named() {
     let sent =
         ["1\r\n\r\nx\r\n", "2\r\n\r\nx\r\n", "3\r\n\r\nFrom y\r\n", "4\r\n\r\nx\r\n", "5\r\n\r\nx\r\n"];
     assert_eq!(bodies(Path::new(&maildir)), sent.map(|text| format!("Subject: {text}")));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_pipe_is_read_to_its_end() {
+    let server = Server::start(&["--json"]);
+    let url = format!("smtp://127.0.0.1:{}", server.plain[0]);
+    // Standard input by its name, which is a pipe here.
+    let output = run(args(&url, &["--starttls", "off", "/dev/stdin"]), "Subject: x\n\nthrough a pipe\n");
+    assert_eq!(code(&output), Some(0), "{}", err(&output));
+    let told: Value = serde_json::from_str(&server.line()).expect("JSON");
+    assert_eq!(told["size"], 30);
 }
 
 #[test]
@@ -110,16 +122,10 @@ fn an_mbox_comes_back_as_it_went() {
 
 #[test]
 fn what_is_asked_for_a_message_reaches_the_server() {
-    let offer = ["--tls-self-signed", "--json", "--offer", "MT-PRIORITY", "--offer", "REQUIRETLS"];
-    let mut command = Command::new(SMTP);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--name", "mx.example.net"]).args(offer);
-    let mut child = command.stdout(Stdio::piped()).spawn().expect("it starts");
-    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().expect("a pipe")));
-    let mut next =
-        || -> Value { serde_json::from_str(&lines.next().expect("a line").expect("text")).expect("JSON") };
-    let (ca, listening) = (next(), next());
-    assert_eq!((&ca["event"], &listening["mode"]), (&"ca".into(), &"plain".into()));
-    let url = format!("smtp://{}", listening["address"].as_str().expect("an address"));
+    let offer = ["--offer", "MT-PRIORITY", "--offer", "REQUIRETLS"];
+    let server = Server::start(&[&["--tls-self-signed", "--json"], &offer[..]].concat());
+    let ca = server.ca.as_ref().and_then(|ca| ca.to_str()).expect("a CA");
+    let url = format!("smtp://127.0.0.1:{}", server.plain[0]);
     let asked = [
         "--dsn",
         "success,delay",
@@ -131,17 +137,16 @@ fn what_is_asked_for_a_message_reaches_the_server() {
         "-2",
         "--requiretls",
     ];
-    let all = [&["--ca", ca["file"].as_str().expect("a file"), "--trace"], &asked[..], &["-"]].concat();
+    let all = [&["--ca", ca, "--trace"], &asked[..], &["-"]].concat();
     let output = run(args(&url, &all), "Subject: x\n\nx\n");
     assert_eq!(code(&output), Some(0), "{}", err(&output));
-    let told = next();
+    let told: Value = serde_json::from_str(&server.line()).expect("JSON");
     assert_eq!(told["params"], "RET=HDRS ENVID=a+2Bb REQUIRETLS MT-PRIORITY=-2 SIZE=17");
     assert!(err(&output).contains("RCPT TO:<ben@example.net> NOTIFY=SUCCESS,DELAY"), "{}", err(&output));
-    // Where it is not offered, nothing is sent without it.
+    // Where it is not offered, nothing is sent without it, and another host may do (RFC 8689, 4.2.1).
     let output = run(args(&url, &["--starttls", "off", "--requiretls", "-"]), "Subject: x\n\nx\n");
-    assert_eq!(code(&output), Some(69));
-    assert!(out(&output).contains("does not offer REQUIRETLS"), "{}", out(&output));
-    child.kill().and_then(|()| child.wait()).expect("it ends");
+    assert_eq!(code(&output), Some(75));
+    assert!(out(&output).contains("unsent     the server does not offer REQUIRETLS"), "{}", out(&output));
 }
 
 #[test]
@@ -199,12 +204,16 @@ fn a_trace_sees_through_tls() {
 
 #[test]
 fn what_is_refused_for_now_is_tried_again_and_nothing_else() {
-    // Each of these answers on one connection: Ben's second try, and nobody else's, finds him served.
-    let mut bens = 0;
+    // Ben is served at the second try; Fay, who was one too many, at once, in a transaction of her own.
+    let (mut bens, mut fays) = (0, 0);
     let port = scripted(move |line| match line {
         "RCPT TO:<ben@example.net>" => {
             bens += 1;
             if bens == 1 { "450 4.2.0 later\r\n" } else { "250 2.1.5 ok\r\n" }
+        }
+        "RCPT TO:<fay@example.com>" => {
+            fays += 1;
+            if fays == 1 { "452 4.5.3 too many\r\n" } else { "250 2.1.5 ok\r\n" }
         }
         "RCPT TO:<cat@example.com>" => "550 5.1.1 no\r\n",
         "RCPT TO:<dan@example.com>" => "451 4.3.0 never\r\n",
@@ -217,15 +226,39 @@ fn what_is_refused_for_now_is_tried_again_and_nothing_else() {
         _ => "",
     });
     let url = format!("smtp://127.0.0.1:{port}");
-    let to = ["--to", "cat@example.com", "--to", "dan@example.com", "--to", "eve@example.com"];
+    let to = ["cat", "dan", "eve", "fay"].map(|name| format!("{name}@example.com"));
+    let to: Vec<_> = to.iter().flat_map(|to| ["--to", to]).collect();
     let retry = ["--json", "--retry", "3", "--retry-wait", "0.01", "-"];
     let output = run(args(&url, &[&to[..], &retry].concat()), "Subject: x\n\nx\n");
     let rows = json(&out(&output));
     let outcomes: Vec<_> = rows.iter().filter_map(|row| row["outcome"].as_str()).collect();
-    assert_eq!(outcomes, ["delivered", "refused", "deferred", "delivered"], "{}", err(&output));
+    assert_eq!(outcomes, ["delivered", "refused", "deferred", "delivered", "delivered"], "{}", err(&output));
     let summary = &rows.last().expect("a summary")["summary"];
-    assert_eq!((&summary["retries"], &summary["delivered"]), (&3.into(), &2.into()));
+    assert_eq!((&summary["retries"], &summary["delivered"]), (&4.into(), &3.into()));
     assert_eq!(code(&output), Some(69));
+}
+
+#[test]
+#[cfg(unix)]
+fn who_is_told_to_end_deals_with_the_message_in_hand_and_says_how_far_it_came() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("x.mbox").to_str().expect("UTF-8").to_owned();
+    fs::write(&file, "From x\nSubject: 1\n\nx\n\n".repeat(200)).expect("room");
+    let server = Server::start(&["--delay", "message=0.3", "--json"]);
+    let url = format!("smtp://127.0.0.1:{}", server.plain[0]);
+    let mut command = Command::new(SMTP);
+    command.args(args(&url, &["--starttls", "off", "--json", &file])).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let mut rows = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+    assert!(rows.next().expect("a row").contains("delivered"));
+    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(signal.expect("kill").success());
+    let rows: Vec<_> = rows.collect();
+    let summary = &json(rows.last().expect("a summary"))[0]["summary"];
+    let sent = summary["messages"].as_u64().expect("a number");
+    assert!((1..100).contains(&sent), "{summary}");
+    assert_eq!((&summary["delivered"], rows.len() as u64), (&sent.into(), sent));
+    assert_eq!(child.wait().expect("it ends").code(), Some(75));
 }
 
 #[test]
@@ -275,4 +308,45 @@ fn a_large_message_takes_no_more_memory_than_a_small_one() {
     assert!((1..SIZE / 2).contains(&largest), "the client had {largest} octets");
     let served = peak(server.process());
     assert!((1..SIZE / 2).contains(&served), "the server had {served} octets");
+}
+
+/// Runs the tool at a terminal, by script(1), with this typed; gives its exit code and what the terminal showed.
+#[cfg(target_os = "linux")]
+fn at_a_terminal(args: &[&str], typed: &str, no_color: bool) -> (Option<i32>, String) {
+    let line: Vec<_> =
+        std::iter::once(SMTP).chain(args.iter().copied()).map(|arg| format!("'{arg}'")).collect();
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &line.join(" "), "/dev/null"]);
+    command.env_remove("NO_COLOR").env_remove("SMTP_PASSWORD").env("TERM", "xterm");
+    if no_color {
+        command.env("NO_COLOR", "1");
+    }
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script(1)");
+    let mut keyboard = child.stdin.take().expect("a pipe");
+    keyboard.write_all(typed.as_bytes()).expect("it listens");
+    let output = child.wait_with_output().expect("it ends");
+    drop(keyboard);
+    (code(&output), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn at_a_terminal_there_are_colours_a_bar_and_a_prompt() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("x.mbox").to_str().expect("UTF-8").to_owned();
+    fs::write(&file, "From x\nSubject: 1\n\nx\n\n".repeat(20)).expect("room");
+    let server = Server::start(&["--user", "ann:s3cr3t", "--require-auth", "--quiet"]);
+    let url = format!("smtp://ann@127.0.0.1:{}", server.plain[0]);
+    let args = args(&url, &["--starttls", "off", &file]);
+    let (code, shown) = at_a_terminal(&args, "s3cr3t\n", false);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("Password of ann at 127.0.0.1: "), "{shown}");
+    assert!(shown.contains("\x1b[32mdelivered"), "{shown}");
+    assert!(shown.contains(" % ") && shown.contains("/s  ") && shown.contains(" left"), "{shown}");
+    let (code, shown) = at_a_terminal(&args, "s3cr3t\n", true);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("  delivered  ") && !shown.contains("\x1b[3"), "{shown}");
+    // Elsewhere there is neither, and nobody to ask.
+    let output = run(&args, "");
+    assert_eq!(crate::support::code(&output), Some(64));
 }

@@ -130,6 +130,11 @@ fn the_socket_of_a_server_that_was_killed_is_taken_over_and_no_other() {
     // Somebody listens there.
     assert_eq!(code(&run(["serve", "--listen", path], "")), Some(71));
     assert_eq!(code(&run(send, "Subject: x\n\nx\n")), Some(0));
+    // Nor is anything taken for a socket that is none.
+    let other = folder.path().join("other");
+    std::fs::write(&other, "precious").expect("room");
+    assert_eq!(code(&run(["serve", "--listen", other.to_str().expect("UTF-8")], "")), Some(71));
+    assert!(other.exists());
     server.terminate();
     server.wait();
     assert!(!socket.exists());

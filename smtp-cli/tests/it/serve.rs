@@ -139,6 +139,17 @@ fn without_a_maildir_messages_are_counted() {
 }
 
 #[test]
+fn who_is_quiet_says_the_sum() {
+    let server = Server::start(&["--quiet"]);
+    let url = format!("smtp://127.0.0.1:{}", server.plain[0]);
+    for _ in 0..2 {
+        assert_eq!(code(&send(&url, &[], &["ben@example.net"], "Subject: x\n\nx\n")), Some(0));
+    }
+    server.terminate();
+    assert_eq!(server.line(), "total messages=2 size=34");
+}
+
+#[test]
 fn a_message_given_up_leaves_nothing() {
     let (_folder, path) = maildir();
     let server = Server::start(&["--maildir", &path]);

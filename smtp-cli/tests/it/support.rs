@@ -54,7 +54,10 @@ impl Server {
                 ["ca", path] => this.ca = Some(path.into()),
                 [event] if json => {
                     let event: serde_json::Value = serde_json::from_str(event).expect("JSON");
-                    this.plain.push(port(event["address"].as_str().expect("an address")));
+                    match event["file"].as_str() {
+                        Some(ca) => this.ca = Some(ca.into()),
+                        None => this.plain.push(port(event["address"].as_str().expect("an address"))),
+                    }
                 }
                 ["listening", path, _] if path.contains('/') => this.plain.push(0),
                 ["listening", address, "plain"] => this.plain.push(port(address)),

@@ -1,8 +1,9 @@
 //! Messages over a connection that is open.
 
 use smtp_proto::error::NotNow;
-use smtp_proto::session::{Delivery, Envelope, Report, Want};
+use smtp_proto::session::{Delivery, Envelope, Outcome, Report, Want};
 use smtp_proto::stage::Stage;
+use smtp_proto::status::Code;
 
 use super::{Connection, SendError};
 use crate::message::Untouched;
@@ -46,6 +47,10 @@ impl<I: Io> Connection<I> {
     /// Sends messages one behind the other, each envelope in the same write as the end of the message ahead, so that a
     /// message costs one round trip where the server offers PIPELINING. `reported` is called for each in its order.
     ///
+    /// RFC 2920 (3.1) allows it, and not every server bears it. One that answers such a MAIL with 503, as Haraka does, is given
+    /// each envelope by itself from there on. Dovecot's submission server (2.3) closes, chasquid (1.11) does not answer: to a
+    /// server that is not known to bear it, send messages one by one.
+    ///
     /// # Errors
     ///
     /// As [`send`](Self::send): the messages that were begun are reported, the others were not touched.
@@ -55,7 +60,7 @@ impl<I: Io> Connection<I> {
         mut reported: impl FnMut(Report),
     ) -> Result<(), Error> {
         let mut ahead: Option<Begun<'m>> = None;
-        let (mut begun, mut result) = (false, Ok(()));
+        let (mut begun, mut overlaps, mut result) = (false, true, Ok(()));
         for (envelope, mut message) in messages {
             if begun && self.client.is_closed() {
                 result = Err(Error::from(NotNow::Closed).with_last_words(&self.said));
@@ -66,9 +71,10 @@ impl<I: Io> Connection<I> {
             }
             let delivery = Delivery::new(envelope, &message.content(), self.transfer, &self.client);
             let mut this = Begun { delivery, envelope, span: self.trace.message(envelope) };
+            let mut rode = false;
             if let Some(mut ahead) = ahead.take() {
                 // A connection that is closed by now says so when it is polled.
-                let _ = this.delivery.begin(&mut self.client, self.pump.link.output());
+                rode = overlaps && this.delivery.begin(&mut self.client, self.pump.link.output()).is_ok();
                 let settled = trace::within(ahead.span.clone(), self.settle(&mut ahead.delivery)).await;
                 if let Err(error) = self.report_to(settled, ahead, &mut reported) {
                     // Its envelope was on its way, too.
@@ -78,8 +84,14 @@ impl<I: Io> Connection<I> {
                 }
             }
             let mut message = Untouched::new(&mut message);
-            let sent =
+            let mut sent =
                 trace::within(this.span.clone(), self.transfer(&mut this.delivery, &mut message)).await;
+            if rode && sent.is_ok() && out_of_sequence(this.delivery.report()) {
+                overlaps = false;
+                this.delivery = Delivery::new(envelope, &message.content(), self.transfer, &self.client);
+                sent =
+                    trace::within(this.span.clone(), self.transfer(&mut this.delivery, &mut message)).await;
+            }
             if sent.is_err() {
                 self.report_to(sent, this, &mut reported)?;
             } else {
@@ -207,3 +219,12 @@ const LEND: usize = 64 * 1024;
 
 /// What is kept back of a lent piece, to leave in one write with the end of the message and whatever follows.
 const TAIL: usize = 8 * 1024;
+
+/// Whether MAIL was refused for where it stood.
+fn out_of_sequence(report: &Report) -> bool {
+    let refused = |outcome: Outcome<'_>| match outcome {
+        Outcome::Replied { stage: Stage::Mail, reply, .. } => reply.code() == Code::BAD_SEQUENCE,
+        _ => false,
+    };
+    !report.is_empty() && report.outcomes().all(refused)
+}

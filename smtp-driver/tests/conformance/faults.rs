@@ -251,6 +251,33 @@ pub(crate) fn a_connection_that_breaks_at_any_stage_is_told<A: Adapter>() {
     }
 }
 
+/// Haraka takes what rides behind a message for out of sequence: that is no word about the message, which goes by itself then.
+pub(crate) fn an_envelope_that_may_not_ride_goes_by_itself<A: Adapter>() {
+    let script = Script::new(|wire| {
+        wire.greet(&["PIPELINING"]);
+        wire.hear_letter();
+        for verb in ["MAIL ", "RCPT ", "DATA"] {
+            wire.hear(verb);
+        }
+        wire.say("250 ok\r\n503 behind DATA\r\n503 no MAIL\r\n503 no MAIL\r\n");
+        // From here on each waits for the one ahead.
+        wire.take_letter();
+        wire.take_letter();
+        wire.hear("QUIT");
+        wire.say("221 bye\r\n");
+    });
+    A::run(async {
+        let mut client = A::client(&script.destination()).await.expect("a connection");
+        let envelope = envelope("ann@example.org", &["ben@example.net"]);
+        let mut delivered = Vec::new();
+        let messages = vec![(&envelope, "1\r\n"), (&envelope, "2\r\n"), (&envelope, "3\r\n")];
+        client.send_all(messages, |report| delivered.push(report.all_delivered())).await.expect("all");
+        assert_eq!(delivered, [true; 3]);
+        client.quit().await;
+    });
+    script.end();
+}
+
 pub(crate) fn a_server_that_does_not_listen_is_unreachable<A: Adapter>() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = gone.local_addr().expect("an address").port();

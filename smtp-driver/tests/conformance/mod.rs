@@ -203,6 +203,7 @@ macro_rules! conformance {
             a_server_that_does_not_listen_is_unreachable
             a_send_that_is_dropped_leaves_the_connection_unusable
             a_send_all_that_is_dropped_leaves_the_connection_unusable
+            an_envelope_that_may_not_ride_goes_by_itself
             an_early_talker_is_turned_away
             recipients_of_a_refused_chunk_are_forgotten
             a_record_for_a_greeting_names_the_port

@@ -7,6 +7,7 @@ mod accept;
 mod connect;
 mod destination;
 mod exhaustion;
+mod record;
 mod shutdown;
 #[cfg(all(feature = "tracing", feature = "scram"))]
 mod traced;

@@ -5,7 +5,7 @@ mod text;
 mod window;
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ pub(super) struct Item {
     /// Octets of its file, for the progress.
     pub(super) octets: u64,
     window: Window,
-    /// Lines are quoted as an mbox has it.
-    quoted: bool,
+    /// It is of an mbox, and its lines are quoted as that has it.
+    pub(super) quoted: bool,
 }
 
 /// What is found when files are read.
@@ -52,8 +52,8 @@ pub(super) struct Sources {
 #[derive(Debug)]
 enum Source {
     Path(PathBuf),
-    /// Standard input, as it was when it had ended.
-    Spooled(Arc<File>),
+    /// Standard input or a pipe, of this name, as it was when it had ended.
+    Spooled(String, Arc<File>),
 }
 
 impl Sources {
@@ -73,19 +73,28 @@ impl Sources {
 
     fn add(&mut self, path: &Path) -> io::Result<()> {
         if path == Path::new("-") {
-            let mut file = tempfile::tempfile()?;
-            self.octets += io::copy(&mut io::stdin().lock(), &mut file)?;
-            self.files.push(Source::Spooled(Arc::new(file)));
-            return Ok(());
+            return self.spool(path, &mut io::stdin().lock());
         }
-        if !fs::metadata(path)?.is_dir() {
+        let found = fs::metadata(path)?.file_type();
+        if found.is_file() {
             return self.add_file(path.into());
+        }
+        if !found.is_dir() {
+            return self.spool(path, &mut File::open(path)?);
         }
         let parts = ["new", "cur"].map(|part| path.join(part));
         if parts.iter().all(|part| part.is_dir()) {
             return parts.iter().try_for_each(|part| self.add_folder(part));
         }
         self.add_folder(path)
+    }
+
+    /// What can be read only once, and has no length, goes into a file that has both.
+    fn spool(&mut self, path: &Path, source: &mut impl Read) -> io::Result<()> {
+        let mut file = tempfile::tempfile()?;
+        self.octets += io::copy(source, &mut file)?;
+        self.files.push(Source::Spooled(path.display().to_string(), Arc::new(file)));
+        Ok(())
     }
 
     fn add_folder(&mut self, folder: &Path) -> io::Result<()> {
@@ -118,7 +127,7 @@ impl Sources {
         for source in self.files {
             let (name, file) = match source {
                 Source::Path(path) => (path.display().to_string(), File::open(path).map(Arc::new)),
-                Source::Spooled(file) => (String::from("-"), Ok(file)),
+                Source::Spooled(name, file) => (name, Ok(file)),
             };
             let go_on = match file.and_then(|file| read(&name, &file, &mut give)) {
                 Ok(go_on) => go_on,

@@ -420,6 +420,8 @@ fn lines(reply: &Reply<'_>) -> Vec<Vec<String>> {
     let mut lines: Vec<Vec<String>> = reply
         .lines()
         .skip(1)
+        // smtp-sink ends its list with a line of nothing.
+        .filter(|line| !line.text_lossy().is_empty())
         .map(|line| {
             let mut words: Vec<String> = line.text_lossy().split(' ').map(str::to_uppercase).collect();
             words[1..].sort();
