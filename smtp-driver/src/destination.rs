@@ -67,30 +67,35 @@ impl Destination {
     }
 
     /// Never TLS, not even where it is offered: for loopback.
+    #[must_use]
     pub fn plain(host: impl Into<String>, port: u16) -> Self {
         Self::new(host, port, Mode::Plain)
     }
 
     /// Relay to port 25, with STARTTLS where it is offered. A certificate that isn't valid fails the connection: give a
     /// configuration that takes any where encryption without proof is wanted.
+    #[must_use]
     #[cfg(feature = "rustls")]
     pub fn relay(host: impl Into<String>, tls: Arc<rustls::ClientConfig>) -> Self {
         Self::new(host, 25, Mode::StartTls(StartTls::Opportunistic, tls))
     }
 
     /// Submission to port 587, with STARTTLS required (RFC 6409).
+    #[must_use]
     #[cfg(feature = "rustls")]
     pub fn submission(host: impl Into<String>, tls: Arc<rustls::ClientConfig>) -> Self {
         Self::new(host, 587, Mode::StartTls(StartTls::Required, tls))
     }
 
     /// Submission to port 465, in TLS from the first octet (RFC 8314).
+    #[must_use]
     #[cfg(feature = "rustls")]
     pub fn submissions(host: impl Into<String>, tls: Arc<rustls::ClientConfig>) -> Self {
         Self::new(host, 465, Mode::Implicit(tls))
     }
 
     /// LMTP in the clear (RFC 2033). On port 25, where it is not spoken, [`ErrorKind::LmtpPort`] is all that comes of it.
+    #[must_use]
     pub fn lmtp(host: impl Into<String>, port: u16) -> Self {
         Self::plain(host, port).with_lmtp()
     }

@@ -106,6 +106,7 @@ impl<C: Connector> Clone for Pool<C> {
 
 impl<C: Connector> Pool<C> {
     /// A pool that connects as `connector` does. Nothing is connected yet.
+    #[must_use]
     pub fn with_connector(connector: C, to: Destination, limits: Limits) -> Self {
         Self(Arc::new(Shared {
             connector,
@@ -118,6 +119,7 @@ impl<C: Connector> Pool<C> {
     }
 
     /// A pool with the default limits. Nothing is connected yet.
+    #[must_use]
     pub fn new(to: Destination) -> Self
     where
         C: Default,
@@ -126,6 +128,7 @@ impl<C: Connector> Pool<C> {
     }
 
     /// A pool with these limits. Nothing is connected yet.
+    #[must_use]
     pub fn with_limits(to: Destination, limits: Limits) -> Self
     where
         C: Default,

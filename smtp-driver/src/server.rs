@@ -68,6 +68,7 @@ pub struct Connection<I> {
 
 /// What the client did, and what it is owed.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Turn<'c> {
     /// A command, the connection itself, or the end of a message: it is owed what the responder gives.
     Command(Event<'c>, Responder<'c>),

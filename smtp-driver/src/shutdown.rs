@@ -23,6 +23,7 @@ struct Flag {
 
 impl Shutdown {
     /// A shutdown that has not begun.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -34,6 +35,7 @@ impl Shutdown {
     }
 
     /// Whether it has begun.
+    #[must_use]
     pub fn has_begun(&self) -> bool {
         self.0.begun.load(Ordering::SeqCst)
     }

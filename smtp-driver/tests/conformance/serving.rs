@@ -129,7 +129,7 @@ pub(crate) fn a_forgotten_responder_answers_451<A: Adapter>() {
                     Turn::Command(Event::Rcpt(_) | Event::MessageEnd { .. }, _) => {}
                     Turn::Command(_, responder) => responder.accept(),
                     Turn::Body(body) => body.append_to(&mut message),
-                    Turn::Note(_) => {}
+                    _ => {}
                 }
             }
             message

@@ -200,7 +200,7 @@ fn send(peer: Peer, message: Option<&[u8]>) -> (Result<(), Error>, Seen, u64) {
             let mut client =
                 client::Connection::open(peer, &client::Security::Plain, options, config).await?;
             if let Some(message) = message {
-                client.send(&envelope, message).await.map_err(|failed: SendError| failed.error)?;
+                let _ = client.send(&envelope, message).await.map_err(|failed: SendError| failed.error)?;
             }
             Ok(())
         }));

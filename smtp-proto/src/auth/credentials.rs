@@ -26,21 +26,25 @@ pub(super) enum Proof {
 
 impl Credentials {
     /// A user's name (the authentication identity) and password.
+    #[must_use]
     pub fn password(user: impl Into<String>, password: impl Into<String>) -> Self {
         Self::of(Proof::Password { user: user.into(), password: password.into() })
     }
 
     /// A user's name and an OAuth 2.0 bearer token.
+    #[must_use]
     pub fn token(user: impl Into<String>, token: impl Into<String>) -> Self {
         Self::of(Proof::Token { user: user.into(), token: token.into() })
     }
 
     /// What the TLS client certificate shows already. An empty `authzid` leaves the identity to be derived from it.
+    #[must_use]
     pub fn external(authzid: impl Into<String>) -> Self {
         Self::of(Proof::External).acting_for(authzid)
     }
 
     /// Nobody in particular; `trace` is for the server's log, often a mail address, and may be empty (RFC 4505).
+    #[must_use]
     pub fn anonymous(trace: impl Into<String>) -> Self {
         Self::of(Proof::Anonymous { trace: trace.into() })
     }

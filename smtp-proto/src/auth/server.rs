@@ -81,6 +81,7 @@ impl<'a> Offer<'a> {
 
 /// What comes next in an exchange.
 #[derive(Debug)]
+#[must_use = "it says what carries the exchange on"]
 #[non_exhaustive]
 pub enum Next {
     /// Send this in a 334 (empty: `334 ` and nothing), then give the response to [`Exchange::respond`].

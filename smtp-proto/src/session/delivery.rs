@@ -141,13 +141,11 @@ impl<'m> Delivery<'m> {
     }
 
     /// What became of the message so far.
-    #[must_use]
     pub const fn report(&self) -> &Report {
         &self.report
     }
 
     /// What became of the message. Whoever awaits the reply to its end does so in vain: it is not known.
-    #[must_use]
     pub fn into_report(mut self) -> Report {
         if self.ended {
             self.report.settle_before(self.until, Fate::Unknown);

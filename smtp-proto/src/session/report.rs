@@ -87,6 +87,7 @@ pub struct Unknown;
 
 /// What became of a message: an [`Outcome`] for every recipient, in the envelope's order.
 #[derive(Clone, Default, PartialEq)]
+#[must_use = "it says who was not served, which is no error"]
 pub struct Report {
     /// Replies as they came, one behind the other; recipients share those that were for all of them.
     text: Vec<u8>,
@@ -120,7 +121,6 @@ impl Report {
     }
 
     /// The report of a message that never reached a server.
-    #[must_use]
     pub fn not_sent(recipients: usize, why: NotSent) -> Self {
         Self::all(recipients, Fate::NotSent(why))
     }
