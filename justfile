@@ -113,11 +113,11 @@ fuzz-each seconds:
     done
 
 # Lines that the tests reach: needs cargo-llvm-cov and llvm-19 (14 does not read what rustc 1.95 writes)
-coverage *args="--html":
+coverage *args="--workspace --html":
     CARGO_LLVM_COV_SETUP=no \
     LLVM_COV=${LLVM_COV:-$(ls /usr/bin/llvm-cov-* /usr/bin/llvm-cov 2>/dev/null | sort -V | tail -n 1)} \
     LLVM_PROFDATA=${LLVM_PROFDATA:-$(ls /usr/bin/llvm-profdata-* /usr/bin/llvm-profdata 2>/dev/null | sort -V | tail -n 1)} \
-    cargo llvm-cov --workspace --all-features {{ args }}
+    cargo llvm-cov --all-features {{ args }}
 
 # Changes the core in small ways and shows the changes that no test sees: needs cargo-mutants, and hours
 mutants *args:
@@ -136,11 +136,27 @@ bench-e2e *args:
     cargo build --release --manifest-path benches/e2e/Cargo.toml
     SMTP_INTEROP={{ quote(peers) }} benches/e2e/target/release/e2e {{ args }}
 
+# The benchmarks' cases beside the peers', the least of many times of each: needs no quiet machine
+ratios *group:
+    cargo run --release --manifest-path benches/Cargo.toml --bin ratios -- {{ group }}
+
+# Instructions of the benchmarks' cases, held against benches/baseline.tsv: needs valgrind
+counts mode="--check":
+    benches/counts {{ mode }}
+
 # The public names of a crate: needs cargo-public-api. Rustdoc's JSON is for nightly compilers only, hence RUSTC_BOOTSTRAP.
 public-api crate="smtp-proto":
     RUSTC_BOOTSTRAP=1 cargo rustdoc --quiet --lib -p {{ crate }} --all-features -- -Z unstable-options --output-format json
     cargo public-api --rustdoc-json target/doc/{{ replace(crate, "-", "_") }}.json
 
-# The crates as they would be published
+# What the sources of our peers name: README.md's table
+compare:
+    .ci/compare
+
+# README.md as somebody walks it who has nothing else
+walk:
+    .ci/walk
+
+# The crates as they would be published, each built from its package alone
 package:
-    cargo package --workspace --no-verify --allow-dirty --list
+    .ci/package

@@ -9,11 +9,11 @@
 # A new peer is one line: a server to ROOTS, a client to TOOLS, a Python package to WHEELS, one of Node's to MODULES.
 set -euo pipefail
 
-ROOTS=(postfix exim4-daemon-light chasquid opensmtpd)
+ROOTS=(postfix exim4-daemon-light chasquid)
 # What the unpacked servers are linked against, and the clients with the modules that they load only when asked to
 # (Perl's for TLS and AUTH in swaks and git send-email). Dovecot finds its own parts only where Debian puts them.
 TOOLS=(libdb5.3 libicu72 libnsl2 libsasl2-2 libsasl2-modules libsasl2-modules-db sasl2-bin libgnutls-dane0 libidn12
-       libidn2-0 libpcre2-8-0 libevent-2.1-7 libpam0g
+       libidn2-0 libpcre2-8-0
        dovecot-core dovecot-lmtpd dovecot-submissiond
        swaks libnet-ssleay-perl libauthen-sasl-perl libdigest-hmac-perl libio-socket-ssl-perl msmtp git git-email libmailtools-perl curl
        openssl python3 python3-venv)

@@ -8,7 +8,7 @@ use smtp_proto::address::Mailbox;
 use smtp_proto::command::{Command, Options};
 use smtp_proto::extension::Capabilities;
 use smtp_proto::line;
-use smtp_proto::reply::{self, Reply};
+use smtp_proto::reply;
 
 use crate::inputs::{ADDRESSES, BASIC, EHLO, FULL, REPLIES};
 use crate::{Case, OURS};
@@ -28,16 +28,14 @@ pub fn cases() -> Vec<Case> {
         }));
     }
     cases.push(Case::items("replies", OURS, REPLIES, |line| {
-        let len = reply::Framing::new().next(line, 4096, 65536).unwrap().unwrap();
-        let reply = Reply::parse(&line[..len]).unwrap();
+        let (_, reply) = reply::Framing::new().reply(line, 4096, 65536).unwrap().unwrap();
         black_box((reply.code(), reply.status()));
     }));
     cases.push(Case::items("replies", STALWART, REPLIES, |line| {
         black_box(ResponseReceiver::default().parse(&mut line.iter()).unwrap());
     }));
     cases.push(Case::items("EHLO responses", OURS, EHLO, |input| {
-        let len = reply::Framing::new().next(input, 4096, 65536).unwrap().unwrap();
-        let reply = Reply::parse(&input[..len]).unwrap();
+        let (_, reply) = reply::Framing::new().reply(input, 4096, 65536).unwrap().unwrap();
         black_box(Capabilities::parse(&reply).set());
     }));
     cases.push(Case::items("EHLO responses", STALWART, EHLO, |input| {

@@ -4,7 +4,9 @@
 //! command = verb [SP arguments] CRLF        ; RFC 5321, 2.3.8: only CRLF ends a line
 //! ```
 
-use memchr::{memchr, memchr3};
+use memchr::memchr;
+
+use crate::octets;
 
 /// Finds the end of a line in a growing input, and remembers how far it has looked. It keeps no octet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -77,8 +79,8 @@ impl Framing {
     /// Each octet of a line is looked at once, whatever the cuts, and none beyond the limit.
     pub fn next(&mut self, input: &[u8], limit: usize) -> Result<Option<Found>, TooLong> {
         let window = &input[..input.len().min(limit)];
-        while let Some(at) = window.get(self.looked..).and_then(|rest| memchr3(b'\r', b'\n', 0, rest)) {
-            let at = self.looked + at;
+        let ends = |octet| matches!(octet, b'\r' | b'\n' | 0);
+        while let Some(at) = octets::find::<14>(window, self.looked, ends) {
             let flaw = match window[at] {
                 b'\r' => match window.get(at + 1) {
                     Some(b'\n') => return Ok(Some(self.found(at, at + 2))),

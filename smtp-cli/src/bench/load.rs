@@ -1,17 +1,15 @@
 //! The load generator: connections on a few threads, each with a runtime of its own, so that nothing is shared on the way.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::process::ExitCode;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use smtp_tokio::{Error, Socket, client};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
-use tokio::task::LocalSet;
+use tokio::task::JoinSet;
 
 use super::args::Load;
 use super::plan::Plan;
@@ -36,13 +34,18 @@ pub(super) fn run(args: &Load) -> Result<ExitCode, Failure> {
             let share = args.connections / args.threads;
             let connections = share + u32::from(thread < args.connections % args.threads);
             let (plan, seen) = (Arc::clone(&plan), Arc::clone(&seen));
-            thread::spawn(move || work(connections, &plan, &seen))
+            let main = thread::current();
+            thread::spawn(move || {
+                let counted = work(connections, &plan, &seen);
+                main.unpark();
+                counted
+            })
         })
         .collect();
     let mut progress = Progress::new(plan.messages, plan.time);
     while threads.iter().any(|thread| !thread.is_finished()) {
         progress.show(&seen, plan.started());
-        thread::sleep(Progress::TICK);
+        thread::park_timeout(Progress::TICK);
     }
     progress.finish();
     let mut tally = Tally::new();
@@ -63,35 +66,37 @@ pub(super) fn run(args: &Load) -> Result<ExitCode, Failure> {
 /// One thread's work.
 fn work(connections: u32, plan: &Arc<Plan>, seen: &Arc<Seen>) -> std::io::Result<Tally> {
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-    let tally = Rc::new(RefCell::new(Tally::new()));
-    let local = LocalSet::new();
-    for _ in 0..connections {
-        let worker = Worker { plan: Arc::clone(plan), seen: Arc::clone(seen), tally: Rc::clone(&tally) };
-        local.spawn_local(worker.run());
-    }
+    let tally = Arc::new(Mutex::new(Tally::new()));
     // Whoever hangs after the time is over is given up.
-    let bound = plan.time.map(|time| time + plan.timeout);
+    let bound = plan.time.map_or(Duration::MAX, |time| time + plan.timeout);
     let given_up = runtime.block_on(async {
-        match bound {
-            Some(bound) => tokio::time::timeout(bound, local).await.is_err(),
-            None => {
-                local.await;
-                false
-            }
+        // Tasks of the runtime's own: those of a LocalSet are woken through a system call.
+        let mut workers = JoinSet::new();
+        for _ in 0..connections {
+            let worker = Worker { plan: Arc::clone(plan), seen: Arc::clone(seen), tally: Arc::clone(&tally) };
+            workers.spawn(worker.run());
         }
+        let all = async { while workers.join_next().await.is_some() {} };
+        tokio::time::timeout(bound, all).await.is_err()
     });
-    if given_up {
-        tally.borrow_mut().error("no answer in time".into());
-    }
     drop(runtime);
-    Ok(Rc::try_unwrap(tally).map_or_else(|shared| shared.replace(Tally::new()), RefCell::into_inner))
+    let mut tally = std::mem::replace(&mut *locked(&tally), Tally::new());
+    if given_up {
+        tally.error("no answer in time".into());
+    }
+    Ok(tally)
+}
+
+/// Nobody else holds it for longer than a count takes, and on one thread nobody at all.
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One connection at a time.
 struct Worker {
     plan: Arc<Plan>,
     seen: Arc<Seen>,
-    tally: Rc<RefCell<Tally>>,
+    tally: Arc<Mutex<Tally>>,
 }
 
 impl Worker {
@@ -101,7 +106,7 @@ impl Worker {
             let started = Instant::now();
             match self.connect(&meter).await {
                 Ok(connection) => {
-                    self.tally.borrow_mut().connected(started.elapsed());
+                    locked(&self.tally).connected(started.elapsed());
                     self.send(connection).await;
                 }
                 Err(error) => {
@@ -109,11 +114,11 @@ impl Worker {
                     if self.plan.next().is_some() {
                         self.seen.message(false, self.plan.started());
                     }
-                    self.tally.borrow_mut().broke(&error);
+                    locked(&self.tally).broke(&error);
                     tokio::time::sleep(PAUSE).await;
                 }
             }
-            self.tally.borrow_mut().wired(meter.counts());
+            locked(&self.tally).wired(meter.counts());
         }
     }
 
@@ -132,23 +137,23 @@ impl Worker {
             self.one_by_one(&mut connection).await
         };
         if let Err(error) = sent {
-            self.tally.borrow_mut().broke(&error);
+            locked(&self.tally).broke(&error);
         }
         connection.quit().await;
     }
 
     /// Messages one behind the other, each envelope in the write of the message ahead.
     async fn stream(&self, connection: &mut Connection) -> Result<(), Error> {
-        let begun = RefCell::new(VecDeque::new());
+        let begun = Mutex::new(VecDeque::new());
         let mut left = self.plan.per_connection;
         let messages = std::iter::from_fn(|| {
             left = left.checked_sub(1)?;
             let body = self.plan.body(self.plan.next()?);
-            begun.borrow_mut().push_back((Instant::now(), body.len()));
+            locked(&begun).push_back((Instant::now(), body.len()));
             Some((&self.plan.envelope, body))
         });
         let reported = |report| {
-            if let Some((since, octets)) = begun.borrow_mut().pop_front() {
+            if let Some((since, octets)) = locked(&begun).pop_front() {
                 self.report(&report, octets, since);
             }
         };
@@ -177,7 +182,7 @@ impl Worker {
     }
 
     fn report(&self, report: &smtp_tokio::proto::session::Report, octets: u64, since: Instant) {
-        self.tally.borrow_mut().report(report, octets, since.elapsed());
+        locked(&self.tally).report(report, octets, since.elapsed());
         self.seen.message(report.all_delivered(), self.plan.started());
     }
 }

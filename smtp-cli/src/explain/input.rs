@@ -77,6 +77,13 @@ impl Family {
     }
 }
 
+/// What `smtp send --trace` sets above the lines of a write or a read: `-> writes 21 octets`.
+fn is_heading(text: &[u8]) -> bool {
+    let counted =
+        [&b"writes "[..], b"reads "].iter().find_map(|word| text.trim_ascii_start().strip_prefix(*word));
+    counted.is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit))
+}
+
 /// What smtplib prints, as Python writes strings: `'EHLO x\r\n'`, `b'250 ok\r\n'`.
 fn unquoted(text: &[u8]) -> &[u8] {
     let inner = text.strip_prefix(b"b").unwrap_or(text);
@@ -132,6 +139,7 @@ pub(super) fn lines(text: &[u8]) -> Vec<Line<'_>> {
 impl Family {
     fn line<'t>(&self, line: &'t [u8], state: &mut State) -> (Kind, &'t [u8]) {
         match self.strip(line) {
+            Some((_, text)) if is_heading(text) => (Kind::Note, line),
             Some((Side::Server, text)) => state.reply(text),
             // RFCs and most tools set a space behind the mark, which is not of the line.
             Some((Side::Client, text)) => state.client(text.strip_prefix(b" ").unwrap_or(text)),
@@ -285,6 +293,10 @@ mod tests {
                 "S 550 no",
                 "C QUIT",
             ],
+        );
+        check(
+            "#1 0.1 ms  <- reads 8 octets\n#1      <- 220 mx\n#1 0.2 ms  -> writes 8 octets\n#1      -> EHLO x",
+            &["N #1 0.1 ms  <- reads 8 octets", "S 220 mx", "N #1 0.2 ms  -> writes 8 octets", "C EHLO x"],
         );
         check(
             "CONNECTED(00000003)\nVerify return code: 0 (ok)\n---\n250 HELP\nEHLO x\n",

@@ -20,8 +20,6 @@ use crate::exit::chain;
 
 /// How long a port may be silent before TLS is tried on it.
 const PAUSE: Duration = Duration::from_secs(2);
-/// How long a reply is waited for that should not come.
-const SILENCE: Duration = Duration::from_millis(500);
 /// A certificate that expires sooner than that is to be renewed.
 const SOON: i64 = 14;
 
@@ -283,9 +281,9 @@ impl Target {
         if talk.secure(talk::tls(&self.config, &self.host).ok()?).await.is_err() {
             return Some(false);
         }
-        let replies = talk.replies_to_hello(SILENCE).await;
+        let in_step = talk.is_in_step().await;
         talk.quit().await;
-        Some(replies.is_ok_and(|replies| replies > 1))
+        Some(in_step.is_ok_and(|in_step| !in_step))
     }
 
     fn check(&self, found: &mut Found) {

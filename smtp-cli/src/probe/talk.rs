@@ -13,6 +13,7 @@ use smtp_tokio::proto::error::{NotNow, Violation};
 use smtp_tokio::proto::link::{self, Link, StartTlsError};
 use smtp_tokio::proto::reply::Reply;
 use smtp_tokio::proto::stage::{Protocol, Stage};
+use smtp_tokio::proto::status::Code;
 use smtp_tokio::proto::tls::Tls;
 use tokio::net::TcpStream;
 
@@ -179,22 +180,12 @@ impl Talk {
         Ok(replies)
     }
 
-    /// How many replies come to one EHLO, with nothing else said, up to a silence of this length.
-    pub(super) async fn replies_to_hello(&mut self, silence: Duration) -> Result<usize, Trouble> {
+    /// Whether EHLO and QUIT get a reply each and no more: a reply to something else would be taken for EHLO's, and EHLO's
+    /// for that to QUIT, however late they come.
+    pub(super) async fn is_in_step(&mut self) -> Result<bool, Trouble> {
         self.hello().await?;
-        let mut replies = 1;
-        loop {
-            let until = self.io.age() + silence;
-            match self.turn(until).await {
-                Ok(0) => return Ok(replies),
-                Ok(_) => {}
-                Err(Trouble::Io(error)) if error.kind() == io::ErrorKind::TimedOut => return Ok(replies),
-                Err(trouble) => return Err(trouble),
-            }
-            replies += self.link.input().iter().filter(|octet| **octet == b'\n').count();
-            let all = self.link.input().len();
-            self.link.consume(all);
-        }
+        self.client.quit(self.link.output())?;
+        Ok(self.reply().await?.code() == Code::CLOSING)
     }
 
     /// QUIT, as far as that may be said.

@@ -85,6 +85,7 @@ async fn send(shift: &Arc<Shift>, sources: Sources, jobs: usize) -> bool {
         // The messages in hand are dealt with; a second signal ends the tool.
         if tokio::signal::ctrl_c().await.is_ok() {
             stop.begin();
+            exit::complain("the messages in hand are dealt with first; once more to end at once");
             let _ = tokio::signal::ctrl_c().await;
             std::process::exit(i32::from(exit::TEMP_FAIL));
         }
@@ -120,7 +121,7 @@ fn destination(args: &Args, server: &Server) -> Result<Destination, Failure> {
             Destination::relay(host, trust::config(args.ca.as_deref())?).with_starttls(policy)
         }
     };
-    // Its name was given, and no certificate is taken unverified.
+    // Whoever named the host on the command line vouches for it, and its certificate is always verified (RFC 8689, 4.2.1).
     let mut destination = destination.with_port(server.port).with_authentic_host();
     if server.scheme == Scheme::Lmtp {
         destination = destination.with_lmtp();

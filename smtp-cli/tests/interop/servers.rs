@@ -45,19 +45,19 @@ pub(crate) const ROWS: [Row; 24] = [
     row("plain", plain, true, None),
     row("STARTTLS", starttls, true, Some(Extension::StartTls)),
     row("implicit TLS", implicit_tls, true, None),
-    row("AUTH LOGIN", |case| auth(case, Mechanism::Login), false, None),
-    row("AUTH PLAIN", |case| auth(case, Mechanism::Plain), false, None),
-    row("AUTH CRAM-MD5", |case| auth(case, Mechanism::CramMd5), false, None),
-    row("AUTH XOAUTH2", |case| auth(case, Mechanism::XOauth2), false, None),
-    row("AUTH SCRAM-SHA-1", |case| auth(case, Mechanism::ScramSha1), false, None),
-    row("AUTH SCRAM-SHA-256", |case| auth(case, Mechanism::ScramSha256), false, None),
+    row("AUTH LOGIN", |case| auth(case, Mechanism::Login), true, None),
+    row("AUTH PLAIN", |case| auth(case, Mechanism::Plain), true, None),
+    row("AUTH CRAM-MD5", |case| auth(case, Mechanism::CramMd5), true, None),
+    row("AUTH XOAUTH2", |case| auth(case, Mechanism::XOauth2), true, None),
+    row("AUTH SCRAM-SHA-1", |case| auth(case, Mechanism::ScramSha1), true, None),
+    row("AUTH SCRAM-SHA-256", |case| auth(case, Mechanism::ScramSha256), true, None),
     row(STRONGEST, strongest, true, None),
     row("one by one", one_by_one, false, None),
     row("overlapped", overlapped, false, Some(Extension::Pipelining)),
     row("CHUNKING", chunking, false, Some(Extension::Chunking)),
     row("CHUNKING in flight", chunking_in_flight, false, Some(Extension::Chunking)),
     row("SMTPUTF8", smtputf8, true, Some(Extension::SmtpUtf8)),
-    row("DSN", dsn, false, Some(Extension::Dsn)),
+    row("DSN", dsn, true, Some(Extension::Dsn)),
     row("PRDR", prdr, false, Some(Extension::Prdr)),
     row("PIPECONNECT", pipeconnect, false, Some(Extension::PipeConnect)),
     row("LMTP", lmtp, true, None),
@@ -76,13 +76,13 @@ pub(crate) fn trials(trials: &mut Vec<Trial>) -> Table {
             let cell = (TITLE, row.name, column);
             for client in Client::ALL {
                 let by_tool = client == Client::Tool;
-                let strongest = row.name == STRONGEST && by_tool && has(rows, "AUTH PLAIN");
+                let strongest = row.name == STRONGEST && has(rows, "AUTH PLAIN");
                 let has = COMMON.contains(&row.name) || has(rows, row.name) || strongest;
                 // The tool has no LMTP over TLS from the first octet.
                 let without = by_tool && row.name == "implicit TLS" && column == "Dovecot LMTP";
                 // Once is enough to show a quirk.
                 let quirk = peers::quirk(column, row.name) && client != Client::ALL[0];
-                if has && !quirk && (row.by_tool || !by_tool) && !without {
+                if has && !quirk && !without && (row.by_tool || !by_tool) {
                     let test = move || (row.run)(&Case { client, peer: peer() });
                     trials.push(matrix::trial(cell, client, client.letter(), test));
                 }
@@ -211,9 +211,8 @@ fn auth(case: &Case, mechanism: Mechanism) {
 fn strongest(case: &Case) {
     let mail = nasty();
     let errand = case.errand(Security::StartTls, vec![Sending::to(&mail, RECIPIENTS)]);
-    // The tool is told no mechanism.
     let login = Some((Mechanism::Plain, "secret"));
-    case.delivers(&Errand { login, ..errand });
+    case.delivers(&Errand { login, by_any: true, ..errand });
 }
 
 /// Messages on one connection, each behind the reply to the one ahead.

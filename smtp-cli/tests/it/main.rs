@@ -3,6 +3,7 @@
 mod bench;
 mod crash;
 mod docs;
+mod documents;
 mod examples;
 mod help;
 #[cfg(target_os = "linux")]

@@ -309,3 +309,44 @@ fn a_large_message_takes_no_more_memory_than_a_small_one() {
     let served = peak(server.process());
     assert!((1..SIZE / 2).contains(&served), "the server had {served} octets");
 }
+
+/// Runs the tool at a terminal, by script(1), with this typed; gives its exit code and what the terminal showed.
+#[cfg(target_os = "linux")]
+fn at_a_terminal(args: &[&str], typed: &str, no_color: bool) -> (Option<i32>, String) {
+    let line: Vec<_> =
+        std::iter::once(SMTP).chain(args.iter().copied()).map(|arg| format!("'{arg}'")).collect();
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &line.join(" "), "/dev/null"]);
+    command.env_remove("NO_COLOR").env_remove("SMTP_PASSWORD").env("TERM", "xterm");
+    if no_color {
+        command.env("NO_COLOR", "1");
+    }
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script(1)");
+    let mut keyboard = child.stdin.take().expect("a pipe");
+    keyboard.write_all(typed.as_bytes()).expect("it listens");
+    let output = child.wait_with_output().expect("it ends");
+    drop(keyboard);
+    (code(&output), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn at_a_terminal_there_are_colours_a_bar_and_a_prompt() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("x.mbox").to_str().expect("UTF-8").to_owned();
+    fs::write(&file, "From x\nSubject: 1\n\nx\n\n".repeat(20)).expect("room");
+    let server = Server::start(&["--user", "ann:s3cr3t", "--require-auth", "--quiet"]);
+    let url = format!("smtp://ann@127.0.0.1:{}", server.plain[0]);
+    let args = args(&url, &["--starttls", "off", &file]);
+    let (code, shown) = at_a_terminal(&args, "s3cr3t\n", false);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("Password of ann at 127.0.0.1: "), "{shown}");
+    assert!(shown.contains("\x1b[32mdelivered"), "{shown}");
+    assert!(shown.contains(" % ") && shown.contains("/s  ") && shown.contains(" left"), "{shown}");
+    let (code, shown) = at_a_terminal(&args, "s3cr3t\n", true);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("  delivered  ") && !shown.contains("\x1b[3"), "{shown}");
+    // Elsewhere there is neither, and nobody to ask.
+    let output = run(&args, "");
+    assert_eq!(crate::support::code(&output), Some(64));
+}

@@ -256,7 +256,9 @@ pub(crate) fn an_envelope_that_may_not_ride_goes_by_itself<A: Adapter>() {
     let script = Script::new(|wire| {
         wire.greet(&["PIPELINING"]);
         wire.hear_letter();
-        ["MAIL ", "RCPT ", "DATA"].map(|verb| wire.hear(verb));
+        for verb in ["MAIL ", "RCPT ", "DATA"] {
+            wire.hear(verb);
+        }
         wire.say("250 ok\r\n503 behind DATA\r\n503 no MAIL\r\n503 no MAIL\r\n");
         // From here on each waits for the one ahead.
         wire.take_letter();

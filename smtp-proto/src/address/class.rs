@@ -55,13 +55,46 @@ pub(crate) const fn is(octet: u8, classes: u8) -> bool {
     CLASSES[octet as usize] & classes != 0
 }
 
+/// How many octets from `at` on are in one of `classes`.
+///
+/// Each class has all octets from 0x80 on or none, so that the end never falls into a character.
+#[inline(always)]
+pub(crate) fn span(octets: &[u8], at: usize, classes: u8) -> usize {
+    let mut end = at;
+    while let Some(&octet) = octets.get(end) {
+        if !is(octet, classes) {
+            break;
+        }
+        end += 1;
+    }
+    end - at
+}
+
 /// Cuts `input` behind the octets that `wanted` takes, which may be none.
 ///
 /// `wanted` treats all octets from 0x80 on alike, so that the cut never falls into a character.
-#[inline]
+#[inline(always)]
 pub(crate) fn split(input: &str, wanted: impl Fn(u8) -> bool) -> (&str, &str) {
-    let end = input.bytes().position(|octet| !wanted(octet)).unwrap_or(input.len());
+    let octets = input.as_bytes();
+    let mut end = 0;
+    while end < octets.len() && wanted(octets[end]) {
+        end += 1;
+    }
     input.split_at(end)
+}
+
+/// `text` without what stands around it of `these` octets, all of them ASCII.
+#[inline]
+pub(crate) fn trim<const N: usize>(text: &str, these: [u8; N]) -> &str {
+    let octets = text.as_bytes();
+    let (mut from, mut to) = (0, octets.len());
+    while from < to && these.contains(&octets[from]) {
+        from += 1;
+    }
+    while from < to && these.contains(&octets[to - 1]) {
+        to -= 1;
+    }
+    text.get(from..to).unwrap_or_default()
 }
 
 /// `1*class`
@@ -70,12 +103,36 @@ pub(crate) fn run<'a, E: ParseError<&'a str>>(
     class: u8,
 ) -> impl Fn(&'a str) -> IResult<&'a str, &'a str, E> + Copy {
     move |input| {
-        let (taken, rest) = split(input, |octet| is(octet, class));
+        let (taken, rest) = input.split_at(span(input.as_bytes(), 0, class));
         if taken.is_empty() {
             return Err(nom::Err::Error(E::from_error_kind(input, ErrorKind::TakeWhile1)));
         }
         Ok((rest, taken))
     }
+}
+
+/// One octet, which is ASCII. nom's own decodes a character.
+#[inline]
+pub(crate) fn octet<'a, E: ParseError<&'a str>>(
+    wanted: u8,
+) -> impl Fn(&'a str) -> IResult<&'a str, (), E> + Copy {
+    move |input| match input.as_bytes().first() {
+        Some(first) if *first == wanted => Ok((input.get(1..).unwrap_or_default(), ())),
+        _ => Err(nom::Err::Error(E::from_error_kind(input, ErrorKind::Char))),
+    }
+}
+
+/// A keyword of at most eight octets as a number, its letters in upper case. Of the octets of a keyword none becomes zero, and only
+/// the two cases of a letter become the same: so one of as many octets that gives the same number is the same. Of a longer one
+/// the last eight count.
+pub(crate) const fn fold(keyword: &[u8]) -> u64 {
+    let mut folded = 0;
+    let mut i = 0;
+    while i < keyword.len() {
+        folded = folded << 8 | (keyword[i] & 0xdf) as u64;
+        i += 1;
+    }
+    folded
 }
 
 /// `expected`, which is ASCII, in any case of letters. nom's own folds by Unicode's tables, a character at a time.

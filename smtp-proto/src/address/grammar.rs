@@ -2,13 +2,12 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use nom::character::complete::char;
 use nom::combinator::{consumed, opt, recognize};
 use nom::multi::many0_count;
 use nom::sequence::{delimited, preceded, terminated};
 use nom::{IResult, Parser};
 
-use super::class::{ATEXT, DCONTENT, KEYWORD, LDH, LET_DIG, QTEXT, has_control, is, run, split};
+use super::class::{ATEXT, DCONTENT, KEYWORD, LDH, LET_DIG, QTEXT, has_control, is, octet, run, span, split};
 use super::{Error, Literal};
 
 pub(crate) type Parsed<'a, T> = IResult<&'a str, T, Error>;
@@ -43,28 +42,35 @@ fn fail<T>(error: Error) -> Result<T, nom::Err<Error>> {
 /// `Path = "<" [ A-d-l ":" ] Mailbox ">"` (RFC 5321, 4.1.2). Gives the mailbox and the place of its "@".
 #[inline]
 pub(super) fn path(input: &str) -> Parsed<'_, (&str, usize)> {
-    let (rest, mailbox) = preceded((char('<'), opt(route)), mailbox).parse(input)?;
-    match rest.strip_prefix('>') {
-        Some(rest) => Ok((rest, mailbox)),
-        None => fail(if rest.is_empty() { Error::Path } else { Error::Domain }),
+    let (rest, mailbox) = preceded((octet(b'<'), opt(route)), mailbox).parse(input)?;
+    match octet::<Error>(b'>')(rest) {
+        Ok((rest, ())) => Ok((rest, mailbox)),
+        Err(_) => fail(if rest.is_empty() { Error::Path } else { Error::Domain }),
     }
 }
 
 /// `A-d-l ":"`, where `A-d-l = At-domain *( "," At-domain )`, `At-domain = "@" Domain` (RFC 5321, 4.1.2)
 fn route(input: &str) -> Parsed<'_, &str> {
-    let at_domain = || preceded(char('@'), domain_or_literal);
-    terminated(recognize((at_domain(), many0_count((char(','), at_domain())))), char(':')).parse(input)
+    let at_domain = || preceded(octet(b'@'), domain_or_literal);
+    terminated(recognize((at_domain(), many0_count((octet(b','), at_domain())))), octet(b':')).parse(input)
 }
 
 /// `Mailbox = Local-part "@" ( Domain / address-literal )` (RFC 5321, 4.1.2). Gives its text and the place of its "@".
 #[inline]
 pub(super) fn mailbox(input: &str) -> Parsed<'_, (&str, usize)> {
-    let (rest, local) = local_part(input)?;
-    let Some(rest) = rest.strip_prefix('@') else {
-        return fail(if rest.starts_with('>') || rest.is_empty() { Error::Domain } else { Error::LocalPart });
+    let octets = input.as_bytes();
+    let at = if octets.first() == Some(&b'"') {
+        quoted_string(input).map(|(_, text)| text.len())
+    } else {
+        dot_atoms(octets)
     };
-    let (rest, _) = domain_or_literal(rest)?;
-    let text = &input[..input.len() - rest.len()];
+    let Ok(at) = at else { return fail(Error::LocalPart) };
+    let end = match octets.get(at) {
+        Some(b'@') => host(input, at + 1).or_else(fail)?,
+        Some(b'>') | None => return fail(Error::Domain),
+        Some(_) => return fail(Error::LocalPart),
+    };
+    let (text, rest) = input.split_at(end);
     if text.len() > PATH_MAX - "<>".len() {
         return fail(Error::TooLong);
     }
@@ -72,26 +78,36 @@ pub(super) fn mailbox(input: &str) -> Parsed<'_, (&str, usize)> {
     if !text.is_ascii() && has_control(text) {
         return fail(Error::Control);
     }
-    Ok((rest, (text, local.len())))
-}
-
-/// `Local-part = Dot-string / Quoted-string` (RFC 5321, 4.1.2)
-#[inline]
-fn local_part(input: &str) -> Parsed<'_, &str> {
-    let parsed = if input.starts_with('"') { quoted_string(input) } else { dot_string(input) };
-    parsed.or_else(|_| fail(Error::LocalPart))
+    Ok((rest, (text, at)))
 }
 
 /// `Dot-string = Atom *("." Atom)`, `Atom = 1*atext` (RFC 5321, 4.1.2)
 #[inline]
 pub(super) fn dot_string(input: &str) -> Parsed<'_, &str> {
-    recognize((run(ATEXT), many0_count((char('.'), run(ATEXT))))).parse(input)
+    let (text, rest) = input.split_at(dot_atoms(input.as_bytes())?);
+    Ok((rest, text))
+}
+
+/// [`dot_string`]'s length.
+#[inline(always)]
+fn dot_atoms(octets: &[u8]) -> Result<usize, nom::Err<Error>> {
+    let mut end = span(octets, 0, ATEXT);
+    if end == 0 {
+        return fail(Error::Path);
+    }
+    while let [b'.', atom, ..] = octets[end..] {
+        if !is(atom, ATEXT) {
+            break;
+        }
+        end += 2 + span(octets, end + 2, ATEXT);
+    }
+    Ok(end)
 }
 
 /// `Quoted-string = DQUOTE *QcontentSMTP DQUOTE`, `QcontentSMTP = qtextSMTP / quoted-pairSMTP` (RFC 5321, 4.1.2)
 fn quoted_string(input: &str) -> Parsed<'_, &str> {
     let content = many0_count(nom::branch::alt((run(QTEXT), quoted_pair)));
-    recognize(delimited(char('"'), content, char('"'))).parse(input)
+    recognize(delimited(octet(b'"'), content, octet(b'"'))).parse(input)
 }
 
 /// `quoted-pairSMTP = %d92 %d32-126` (RFC 5321, 4.1.2)
@@ -105,36 +121,57 @@ fn quoted_pair(input: &str) -> Parsed<'_, &str> {
 /// `( Domain / address-literal )`, and no longer than a domain may be.
 #[inline]
 pub(super) fn domain_or_literal(input: &str) -> Parsed<'_, &str> {
-    let (rest, text) = if input.starts_with('[') { address_literal(input)? } else { domain(input)? };
-    if text.len() > DOMAIN_MAX { fail(Error::TooLong) } else { Ok((rest, text)) }
+    let (text, rest) = input.split_at(host(input, 0).or_else(fail)?);
+    Ok((rest, text))
 }
 
-/// `Domain = sub-domain *("." sub-domain)` (RFC 5321, 4.1.2)
-#[inline]
-fn domain(input: &str) -> Parsed<'_, &str> {
-    recognize((sub_domain, many0_count((char('.'), sub_domain)))).parse(input)
-}
-
-/// `sub-domain = Let-dig [Ldh-str]` (RFC 5321, 4.1.2), `sub-domain =/ U-label` (RFC 6531, 3.3)
-#[inline]
-fn sub_domain(input: &str) -> Parsed<'_, &str> {
-    let (label, rest) = split(input, |octet| is(octet, LDH));
-    let [first, .., last] = label.as_bytes() else {
-        return if label.is_empty() || label == "-" { fail(Error::Domain) } else { Ok((rest, label)) };
+/// The same from `at`. Gives where it ends.
+#[inline(always)]
+fn host(input: &str, at: usize) -> Result<usize, Error> {
+    let octets = input.as_bytes();
+    let end = match octets.get(at) {
+        Some(b'[') => {
+            at + address_literal(input.get(at..).unwrap_or_default()).map_err(|_| Error::Literal)?.1.len()
+        }
+        _ => domain(octets, at)?,
     };
-    if !is(*first, LET_DIG) || !is(*last, LET_DIG) {
-        return fail(Error::Domain);
+    if end - at > DOMAIN_MAX { Err(Error::TooLong) } else { Ok(end) }
+}
+
+/// `Domain = sub-domain *("." sub-domain)` (RFC 5321, 4.1.2), from `at`. Gives where it ends.
+#[inline(always)]
+fn domain(octets: &[u8], at: usize) -> Result<usize, Error> {
+    let mut end = sub_domain(octets, at)?;
+    while octets.get(end) == Some(&b'.')
+        && let Ok(label) = sub_domain(octets, end + 1)
+    {
+        end = label;
     }
-    if label.len() > LABEL_MAX && label.is_ascii() {
-        return fail(Error::TooLong);
+    Ok(end)
+}
+
+/// `sub-domain = Let-dig [Ldh-str]` (RFC 5321, 4.1.2), `sub-domain =/ U-label` (RFC 6531, 3.3), from `at`. Gives where it ends.
+#[inline(always)]
+fn sub_domain(octets: &[u8], at: usize) -> Result<usize, Error> {
+    let length = span(octets, at, LDH);
+    let end = at + length;
+    let (Some(&first), Some(&last)) = (octets.get(at), octets.get(end.wrapping_sub(1))) else {
+        return Err(Error::Domain);
+    };
+    if length == 0 || !is(first, LET_DIG) || !is(last, LET_DIG) {
+        // One octet that is no letter or digit can only be a hyphen.
+        return Err(Error::Domain);
     }
-    Ok((rest, label))
+    if length > LABEL_MAX && octets[at..end].is_ascii() {
+        return Err(Error::TooLong);
+    }
+    Ok(end)
 }
 
 /// `address-literal = "[" ( IPv4-address-literal / IPv6-address-literal / General-address-literal ) "]"`
 /// (RFC 5321, 4.1.3)
 pub(super) fn address_literal(input: &str) -> Parsed<'_, &str> {
-    let (rest, (text, content)) = consumed(delimited(char('['), run(DCONTENT), char(']')))
+    let (rest, (text, content)) = consumed(delimited(octet(b'['), run(DCONTENT), octet(b']')))
         .parse(input)
         .or_else(|_: nom::Err<Error>| fail(Error::Literal))?;
     if literal(content).is_some() { Ok((rest, text)) } else { fail(Error::Literal) }

@@ -1,5 +1,7 @@
 use core::fmt;
 
+use crate::octets::key;
+
 macro_rules! mechanisms {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// A SASL mechanism that this crate knows by name.
@@ -50,7 +52,24 @@ impl Mechanism {
     /// The mechanism of this name, in any case; `None` if this crate doesn't know it.
     #[must_use]
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        Self::ALL.iter().copied().find(|m| m.name().as_bytes().eq_ignore_ascii_case(name))
+        macro_rules! find {
+            ($($mechanism:ident)*) => {{
+                let found = key(name);
+                $(if found == const { key(Self::$mechanism.name().as_bytes()) } { return Some(Self::$mechanism) })*
+                None
+            }};
+        }
+        match name.len() {
+            5 => find!(Plain Login),
+            7 => find!(XOauth2),
+            8 => find!(CramMd5 External),
+            9 => find!(Anonymous),
+            11 => find!(ScramSha1 OauthBearer),
+            13 => find!(ScramSha256),
+            16 => find!(ScramSha1Plus),
+            18 if name.eq_ignore_ascii_case(b"SCRAM-SHA-256-PLUS") => Some(Self::ScramSha256Plus),
+            _ => None,
+        }
     }
 
     /// Whether the password or token itself crosses the wire, so that TLS is a must.
@@ -119,5 +138,20 @@ impl FromIterator<Mechanism> for Mechanisms {
 impl fmt::Debug for Mechanisms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found_in_any_case_and_no_other() {
+        for mechanism in Mechanism::ALL {
+            let name = mechanism.name();
+            assert_eq!(Mechanism::from_name(name.as_bytes()), Some(*mechanism));
+            assert_eq!(Mechanism::from_name(name.to_ascii_lowercase().as_bytes()), Some(*mechanism));
+            assert_eq!(Mechanism::from_name(&name.as_bytes()[1..]), None);
+        }
     }
 }

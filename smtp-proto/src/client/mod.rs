@@ -185,6 +185,10 @@ impl Client {
     ///
     /// A [`Violation`] is the server's fault and fatal: close.
     pub fn step(&mut self, now: Duration, input: &[u8]) -> Result<Step<Taken>, Violation> {
+        Ok(self.advance(now, input)?.map(|(taken, _)| taken))
+    }
+
+    fn advance<'b>(&mut self, now: Duration, input: &'b [u8]) -> Result<Step<(Taken, Reply<'b>)>, Violation> {
         match self.phase {
             Phase::Closed => return Ok(Step::Closed),
             Phase::StartTls if input.is_empty() => return Ok(Step::StartTls),
@@ -203,16 +207,14 @@ impl Client {
             return Ok(Step::NeedInput(self.deadline.arm(now, self.patience(to))));
         }
         let limits = &self.config.limits;
-        match self.replies.next(input, limits.reply_line, limits.reply) {
+        match self.replies.reply(input, limits.reply_line, limits.reply) {
             Ok(None) => Ok(Step::NeedInput(self.deadline.arm(now, self.patience(to)))),
-            Ok(Some(len)) => {
-                let reply =
-                    self.parse(&input[..len]).map_err(|source| Violation::Reply { stage: to, source });
+            Ok(Some((len, reply))) => {
                 let taken = Taken { len, to };
                 self.deadline.clear();
-                match reply.and_then(|reply| self.take(awaited, &reply, input.len() > len)) {
-                    Ok(()) if awaited.is_none() => Ok(Step::Unsolicited(taken)),
-                    Ok(()) => Ok(Step::Event(taken)),
+                match self.take(awaited, &reply, input.len() > len) {
+                    Ok(()) if awaited.is_none() => Ok(Step::Unsolicited((taken, reply))),
+                    Ok(()) => Ok(Step::Event((taken, reply))),
                     Err(violation) => Err(self.fail(violation)),
                 }
             }
@@ -238,9 +240,9 @@ impl Client {
     /// As `step`.
     pub fn poll<'b>(&mut self, now: Duration, input: &mut &'b [u8]) -> Result<Step<Answer<'b>>, Violation> {
         let seen = *input;
-        Ok(self.step(now, seen)?.map(|taken| {
+        Ok(self.advance(now, seen)?.map(|(taken, reply)| {
             *input = &seen[taken.len..];
-            self.event(taken, seen)
+            Answer { to: taken.to, reply }
         }))
     }
 

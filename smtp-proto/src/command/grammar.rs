@@ -3,12 +3,10 @@
 use core::str::from_utf8;
 
 use nom::Parser;
-use nom::character::complete::space0;
 use nom::combinator::{eof, opt};
-use nom::sequence::preceded;
 
 use super::{Attributes, BdatError, Command, Error, Mail, Options, Rcpt, Text, Verb, Word};
-use crate::address::class::{no_case, split};
+use crate::address::class::{no_case, split, trim};
 use crate::address::grammar::Parsed;
 use crate::address::{self, Domain, ForwardPath, ReversePath};
 use crate::auth::{Base64, MechanismName};
@@ -90,7 +88,7 @@ fn not_text(line: &[u8]) -> Error {
 #[inline]
 fn spaced(rest: &str) -> Option<&str> {
     let ends = matches!(rest.as_bytes().first(), None | Some(b' ' | b'\t'));
-    ends.then(|| rest.trim_matches([' ', '\t']))
+    ends.then(|| trim(rest, [b' ', b'\t']))
 }
 
 /// The same for a longer verb that ends in `end`.
@@ -113,8 +111,12 @@ fn hello(args: &str, options: Options) -> Result<Domain<'_>, Error> {
 /// `mail = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF` (RFC 5321, 4.1.1.2)
 #[inline]
 fn mail(args: &str) -> Result<Command<'_>, Error> {
-    let path = preceded((no_case("FROM:"), space0), ReversePath::parser);
-    let (from, rest) = envelope(args, path).map_err(Error::ReversePath)?;
+    const FROM: u32 = fold(*b"FROM");
+    let path = match args.as_bytes() {
+        [a, b, c, d, b':', ..] if fold([*a, *b, *c, *d]) == FROM => args.get(5..).unwrap_or_default(),
+        _ => return Err(Error::ReversePath(address::Error::Path)),
+    };
+    let (from, rest) = envelope(path, ReversePath::parser).map_err(Error::ReversePath)?;
     let (params, declared) = params(rest, Params::parse_mail, Error::ReversePath)?;
     Ok(Command::Mail(Mail { from, params, declared }))
 }
@@ -123,18 +125,22 @@ fn mail(args: &str) -> Result<Command<'_>, Error> {
 /// (RFC 5321, 4.1.1.3)
 #[inline]
 fn rcpt(args: &str) -> Result<Command<'_>, Error> {
-    let path = preceded((no_case("TO:"), space0), ForwardPath::parser);
-    let (to, rest) = envelope(args, path).map_err(Error::ForwardPath)?;
+    let path = match args.as_bytes() {
+        [b'T' | b't', b'O' | b'o', b':', ..] => args.get(3..).unwrap_or_default(),
+        _ => return Err(Error::ForwardPath(address::Error::Path)),
+    };
+    let (to, rest) = envelope(path, ForwardPath::parser).map_err(Error::ForwardPath)?;
     let (params, declared) = params(rest, Params::parse_rcpt, Error::ForwardPath)?;
     Ok(Command::Rcpt(Rcpt { to, params, declared }))
 }
 
-/// A path with its keyword, and what stands behind it. Spaces behind the colon are taken, as many clients send one.
+/// A path, and what stands behind it. Spaces ahead of it are taken, as many clients send one behind the colon.
 #[inline]
 fn envelope<'a, T>(
     args: &'a str,
     mut path: impl Parser<&'a str, Output = T, Error = address::Error>,
 ) -> Result<(T, &'a str), address::Error> {
+    let (_, args) = split(args, |octet| matches!(octet, b' ' | b'\t'));
     match path.parse(args) {
         Ok((rest, path)) => Ok((path, rest)),
         Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error),

@@ -2,7 +2,7 @@ use alloc::string::String;
 
 use super::{
     Extension, Extensions, FutureRelease, Invalid, SessionLimits,
-    keyword::{is_keyword, is_words, split},
+    keyword::{is_keyword, is_words, parted, split},
     limits::number,
     lines::MAX_TEXT,
 };
@@ -78,8 +78,11 @@ impl<'a> Capabilities<'a> {
     pub fn parse(reply: &'a Reply<'_>) -> Self {
         let lines = reply.raw_lines();
         let mut this = Self { source: Source::Reply(lines), ..Self::new() };
-        for line in lines.skip(1) {
-            let (keyword, words) = split(line);
+        let mut lines = lines;
+        // The first one is the server's name and greeting.
+        lines.next();
+        while let Some((line, end)) = lines.next_parted() {
+            let (keyword, words) = parted(line, end);
             if let Some(extension) = Extension::from_keyword(keyword) {
                 this.read(extension, words);
             }

@@ -1,4 +1,5 @@
 use super::Extension;
+use crate::octets::{self, key};
 
 /// Why text can't be a line of an EHLO response: a keyword, and words of `!` to `~` behind one space each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,26 +36,6 @@ impl Extension {
     }
 }
 
-/// A keyword of 3 to 16 octets in lower case, as its first and its last half: with the length, all of it.
-const fn key(keyword: &[u8]) -> (u64, u64) {
-    if let (Some(first), Some(last)) = (keyword.first_chunk(), keyword.last_chunk()) {
-        return (fold(u64::from_le_bytes(*first)), fold(u64::from_le_bytes(*last)));
-    }
-    if let (Some(first), Some(last)) = (keyword.first_chunk(), keyword.last_chunk()) {
-        return (fold(u32::from_le_bytes(*first) as u64), fold(u32::from_le_bytes(*last) as u64));
-    }
-    if let [a, b, c] = keyword {
-        return (fold(u32::from_le_bytes([*a, *b, *c, 0]) as u64), 0);
-    }
-    (0, 0)
-}
-
-/// Upper case to lower, eight octets at a time. Of what a keyword may hold, only letters have the bit 0x40; of what it
-/// may not, nothing comes out as a letter, digit or hyphen but what went in as one.
-const fn fold(octets: u64) -> u64 {
-    octets | (octets & 0x4040_4040_4040_4040) >> 1
-}
-
 /// ehlo-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-") (RFC 5321, 4.1.1.1), and `_`, which servers use
 pub(super) fn is_keyword(keyword: &[u8]) -> bool {
     keyword.first().is_some_and(u8::is_ascii_alphanumeric)
@@ -72,12 +53,20 @@ pub(super) fn is_words(words: &[u8]) -> bool {
 /// `AUTH=` counts as `AUTH `: servers of the time before RFC 2554 say so, and some say both.
 #[inline]
 pub(super) fn split(line: &[u8]) -> (&[u8], &[u8]) {
-    let end = line.iter().position(|b| matches!(b, b' ' | b'\t')).unwrap_or(line.len());
+    let end = octets::find::<33>(line, 0, |octet| matches!(octet, b' ' | b'\t'));
+    parted(line, end.unwrap_or(line.len()))
+}
+
+/// The same for a line of which the first `end` octets are ahead of its first space or HT.
+#[inline]
+pub(super) fn parted(line: &[u8], end: usize) -> (&[u8], &[u8]) {
     let (keyword, words) = line.split_at(end);
-    if keyword.len() > 4 && keyword[4] == b'=' && keyword[..4].eq_ignore_ascii_case(b"AUTH") {
+    if let [a, u, t, h, b'=', ..] = keyword
+        && [*a, *u, *t, *h].eq_ignore_ascii_case(b"AUTH")
+    {
         return (&line[..4], &line[5..]);
     }
-    (keyword, words.trim_ascii())
+    (keyword, if words.is_empty() { words } else { words.trim_ascii() })
 }
 
 #[cfg(test)]

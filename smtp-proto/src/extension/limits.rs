@@ -1,7 +1,7 @@
 use nom::{
     IResult, Parser,
-    bytes::complete::{tag, take_while_m_n, take_while1},
-    combinator::{all_consuming, map_opt, recognize},
+    bytes::complete::{tag, take_while1},
+    combinator::{all_consuming, map_opt, recognize, rest},
     sequence::separated_pair,
 };
 
@@ -89,20 +89,21 @@ fn instant(text: &str) -> Option<i64> {
 /// limits-param = limit-name-value ; limit-name "=" limit-value (RFC 9422, 3), of six digits, and not zero
 fn limit(input: &[u8]) -> IResult<&[u8], (&[u8], u32), ()> {
     let name = take_while1(|b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    let value = map_opt(digits(6), |n| u32::try_from(n).ok().filter(|n| *n > 0));
+    let value = map_opt(rest, |digits| number(6, digits).ok().filter(|n: &u32| *n > 0));
     all_consuming(separated_pair(recognize(name), tag(&b"="[..]), value)).parse(input)
 }
 
 /// 1*`max`DIGIT and nothing behind it.
 pub(super) fn number<N: TryFrom<u64>>(max: usize, input: &[u8]) -> Result<N, ()> {
-    let (_, n) = all_consuming(digits(max)).parse(input).map_err(|_: nom::Err<()>| ())?;
-    n.try_into().map_err(|_| ())
-}
-
-fn digits<'i>(max: usize) -> impl Parser<&'i [u8], Output = u64, Error = ()> {
-    map_opt(take_while_m_n(1, max, |b: u8| b.is_ascii_digit()), |digits: &[u8]| {
-        digits.iter().try_fold(0_u64, |n, d| n.checked_mul(10)?.checked_add(u64::from(d - b'0')))
-    })
+    if input.is_empty() || input.len() > max {
+        return Err(());
+    }
+    let add = |n: u64, digit: &u8| {
+        let digit = digit.wrapping_sub(b'0');
+        n.checked_mul(10)?.checked_add(u64::from(digit)).filter(|_| digit <= 9)
+    };
+    let number = input.iter().try_fold(0, add).ok_or(())?;
+    number.try_into().map_err(|_| ())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use nom::{IResult, Parser};
 use super::xtext::{Case, Parsed, decode, orcpt, printable, xtext};
 use super::{BodyType, DeliverBy, DeliverByMode, Error, Notify, Param, Ret, RrvsAction, Xtext};
 use crate::address::Mailbox;
-use crate::address::class::{KEYWORD, VALUE, is, no_case, run, split};
+use crate::address::class::{KEYWORD, VALUE, fold, is, no_case, octet, run, split};
 
 /// Longest ENVID value (RFC 3461, 4.4).
 const ENVID_MAX: usize = 100;
@@ -106,33 +106,20 @@ impl Keyword {
     }
 }
 
-const SIZE: u64 = fold("SIZE");
-const BODY: u64 = fold("BODY");
-const SMTPUTF8: u64 = fold("SMTPUTF8");
-const RET: u64 = fold("RET");
-const ENVID: u64 = fold("ENVID");
-const AUTH: u64 = fold("AUTH");
-const BY: u64 = fold("BY");
-const HOLDFOR: u64 = fold("HOLDFOR");
-const SOLICIT: u64 = fold("SOLICIT");
-const MTRK: u64 = fold("MTRK");
-const PRDR: u64 = fold("PRDR");
-const NOTIFY: u64 = fold("NOTIFY");
-const ORCPT: u64 = fold("ORCPT");
-const RRVS: u64 = fold("RRVS");
-
-/// The last eight octets as a number, whatever the case. Of the octets of a keyword none becomes zero, and only the two
-/// cases of a letter become the same, so the number of a shorter keyword is its own.
-const fn fold(keyword: &str) -> u64 {
-    let octets = keyword.as_bytes();
-    let mut folded = 0;
-    let mut i = 0;
-    while i < octets.len() {
-        folded = folded << 8 | (octets[i] & 0xdf) as u64;
-        i += 1;
-    }
-    folded
-}
+const SIZE: u64 = fold(b"SIZE");
+const BODY: u64 = fold(b"BODY");
+const SMTPUTF8: u64 = fold(b"SMTPUTF8");
+const RET: u64 = fold(b"RET");
+const ENVID: u64 = fold(b"ENVID");
+const AUTH: u64 = fold(b"AUTH");
+const BY: u64 = fold(b"BY");
+const HOLDFOR: u64 = fold(b"HOLDFOR");
+const SOLICIT: u64 = fold(b"SOLICIT");
+const MTRK: u64 = fold(b"MTRK");
+const PRDR: u64 = fold(b"PRDR");
+const NOTIFY: u64 = fold(b"NOTIFY");
+const ORCPT: u64 = fold(b"ORCPT");
+const RRVS: u64 = fold(b"RRVS");
 
 /// `esmtp-param = esmtp-keyword ["=" esmtp-value]` (RFC 5321, 4.1.2). Behind it stands a space or nothing.
 #[inline]
@@ -147,12 +134,13 @@ pub(super) fn param(
             Keyword::find(folded, keyword).filter(|known| side.is_none_or(|side| known.side() == side));
         let parsed = match known {
             Some(known) => typed(known, rest),
-            None => {
-                map(opt(preceded(char('='), run(VALUE))), |value| Param::Other { keyword, value }).parse(rest)
-            }
+            None => map(opt(preceded(octet(b'='), run(VALUE))), |value| Param::Other { keyword, value })
+                .parse(rest),
         };
         match (parsed, known) {
-            (Ok((rest, param)), _) if rest.is_empty() || rest.starts_with(' ') => Ok((rest, (known, param))),
+            (Ok((rest, param)), _) if matches!(rest.as_bytes().first(), None | Some(b' ')) => {
+                Ok((rest, (known, param)))
+            }
             (_, Some(known)) => Err(nom::Err::Error(Error::BadValue(known.as_str()))),
             (_, None) => Err(nom::Err::Error(Error::Malformed)),
         }
@@ -162,13 +150,15 @@ pub(super) fn param(
 /// `esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")` (RFC 5321, 4.1.2), and its number by [`fold`]
 #[inline]
 fn esmtp_keyword(input: &str) -> Parsed<'_, (u64, &str)> {
-    let mut folded = 0;
-    let mut length = 0;
-    for octet in input.bytes().take_while(|&octet| is(octet, KEYWORD)) {
+    let octets = input.as_bytes();
+    let (mut folded, mut length) = (0, 0);
+    while let Some(&octet) = octets.get(length)
+        && is(octet, KEYWORD)
+    {
         folded = folded << 8 | u64::from(octet & 0xdf);
         length += 1;
     }
-    if length == 0 || input.starts_with('-') {
+    if length == 0 || octets[0] == b'-' {
         return Err(nom::Err::Error(()));
     }
     let (keyword, rest) = input.split_at(length);
@@ -184,7 +174,7 @@ fn typed(keyword: Keyword, input: &str) -> Parsed<'_, Param<'_>> {
         Keyword::Prdr => return Ok((input, Param::Prdr)),
         _ => {}
     }
-    let (input, _) = char('=').parse(input)?;
+    let (input, ()) = octet(b'=')(input)?;
     match keyword {
         Keyword::Size => map(decimal(20), Param::Size).parse(input),
         Keyword::Body => map(body, Param::Body).parse(input),
@@ -205,6 +195,7 @@ fn typed(keyword: Keyword, input: &str) -> Parsed<'_, Param<'_>> {
 }
 
 /// `1*nDIGIT`, as `size-value = 1*20DIGIT` (RFC 1870, 5). What overflows is refused.
+#[inline]
 pub(crate) fn decimal<'a>(digits: usize) -> impl Fn(&'a str) -> Parsed<'a, u64> {
     move |input| {
         let (text, rest) = split(input, |octet| octet.is_ascii_digit());
@@ -221,19 +212,39 @@ fn seconds(input: &str) -> Parsed<'_, u32> {
     map_opt(decimal(9), |seconds| seconds.try_into().ok()).parse(input)
 }
 
+/// A word of the octets of a keyword: its length, and its number by [`fold`].
+#[inline]
+fn word(input: &str) -> Parsed<'_, (usize, u64)> {
+    let (rest, (folded, word)) = esmtp_keyword(input)?;
+    Ok((rest, (word.len(), folded)))
+}
+
 /// `body-value = "7BIT" / "8BITMIME" / "BINARYMIME"` (RFC 6152, 3; RFC 3030, 4)
+#[inline]
 fn body(input: &str) -> Parsed<'_, BodyType> {
-    let types = [BodyType::EightBitMime, BodyType::SevenBit, BodyType::BinaryMime];
-    map_opt(run(KEYWORD), |word: &str| types.into_iter().find(|t| t.keyword().eq_ignore_ascii_case(word)))
-        .parse(input)
+    const SEVEN_BIT: u64 = fold(b"7BIT");
+    const EIGHT_BIT: u64 = fold(b"8BITMIME");
+    let (rest, found) = word(input)?;
+    let body = match found {
+        (4, SEVEN_BIT) => BodyType::SevenBit,
+        (8, EIGHT_BIT) => BodyType::EightBitMime,
+        (10, _) if input[..10].eq_ignore_ascii_case(BodyType::BinaryMime.keyword()) => BodyType::BinaryMime,
+        _ => return Err(nom::Err::Error(())),
+    };
+    Ok((rest, body))
 }
 
 /// `ret-value = "FULL" / "HDRS"` (RFC 3461, 4.3)
+#[inline]
 fn ret(input: &str) -> Parsed<'_, Ret> {
-    map_opt(run(KEYWORD), |word: &str| {
-        [Ret::Hdrs, Ret::Full].into_iter().find(|r| r.keyword().eq_ignore_ascii_case(word))
-    })
-    .parse(input)
+    const FULL: u64 = fold(b"FULL");
+    const HDRS: u64 = fold(b"HDRS");
+    let (rest, found) = word(input)?;
+    match found {
+        (4, FULL) => Ok((rest, Ret::Full)),
+        (4, HDRS) => Ok((rest, Ret::Hdrs)),
+        _ => Err(nom::Err::Error(())),
+    }
 }
 
 /// `envid-parameter = "ENVID=" xtext` (RFC 3461, 4.4), which encodes printable ASCII
@@ -330,21 +341,25 @@ fn mtrk(input: &str) -> Parsed<'_, Param<'_>> {
 
 /// `notify-esmtp-value = "NEVER" / ( notify-list-element *( "," notify-list-element ) )`,
 /// `notify-list-element = "SUCCESS" / "FAILURE" / "DELAY"` (RFC 3461, 4.1)
+#[inline]
 fn notify(input: &str) -> Parsed<'_, Notify> {
+    const NEVER: u64 = fold(b"NEVER");
+    const SUCCESS: u64 = fold(b"SUCCESS");
+    const FAILURE: u64 = fold(b"FAILURE");
+    const DELAY: u64 = fold(b"DELAY");
     let element = || {
-        map_opt(run(KEYWORD), |word: &str| match word {
-            _ if word.eq_ignore_ascii_case("SUCCESS") => Some(Notify::SUCCESS),
-            _ if word.eq_ignore_ascii_case("FAILURE") => Some(Notify::FAILURE),
-            _ if word.eq_ignore_ascii_case("DELAY") => Some(Notify::DELAY),
+        map_opt(word, |found| match found {
+            (7, SUCCESS) => Some(Notify::SUCCESS),
+            (7, FAILURE) => Some(Notify::FAILURE),
+            (5, DELAY) => Some(Notify::DELAY),
             _ => None,
         })
     };
-    let (rest, never) = opt(value(Notify::NEVER, no_case("NEVER"))).parse(input)?;
-    if let Some(never) = never {
-        return Ok((rest, never));
+    if let Ok((rest, (5, NEVER))) = word(input) {
+        return Ok((rest, Notify::NEVER));
     }
     let (rest, first) = element().parse(input)?;
-    fold_many0(preceded(char(','), element()), || first, Notify::and).parse(rest)
+    fold_many0(preceded(octet(b','), element()), || first, Notify::and).parse(rest)
 }
 
 /// `rrvs-param = "RRVS=" date-time [ ";" ( "C" / "R" ) ]` (RFC 7293, 3.1)

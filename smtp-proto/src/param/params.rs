@@ -5,7 +5,7 @@ use core::hash::{Hash, Hasher};
 
 use super::grammar::{self, Keyword, Side};
 use super::{BodyType, DeliverBy, Error, Notify, Orcpt, Param, Ret, RrvsAction, Xtext};
-use crate::address::class::has_control;
+use crate::address::class::{has_control, split, trim};
 use crate::extension::Extensions;
 
 /// The parameters of one MAIL or RCPT.
@@ -73,7 +73,7 @@ impl<'a> Params<'a> {
     /// space between two is taken.
     #[inline]
     fn parse(text: &'a str, side: Side) -> Result<(Self, Declared), Error> {
-        let text = text.trim_matches(' ');
+        let text = trim(text, [b' ']);
         let declared = declared(text, Some(side))?;
         Ok((Self(Cow::Borrowed(text)), declared))
     }
@@ -283,7 +283,7 @@ fn declared(text: &str, side: Option<Side>) -> Result<Declared, Error> {
             nom::Err::Error(error) | nom::Err::Failure(error) => error,
             nom::Err::Incomplete(_) => Error::Malformed,
         })?;
-        rest = behind.trim_start_matches(' ');
+        (_, rest) = split(behind, |octet| octet == b' ');
         let Some(keyword) = keyword else {
             declared.unknown = true;
             continue;

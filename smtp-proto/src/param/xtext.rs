@@ -5,14 +5,14 @@ use core::fmt::{self, Write as _};
 
 use nom::branch::alt;
 use nom::bytes::complete::tag;
-use nom::combinator::{recognize, verify};
-use nom::multi::{many0_count, many1_count};
+use nom::combinator::recognize;
+use nom::multi::many0_count;
 use nom::sequence::delimited;
 use nom::{IResult, Parser};
 
 use super::Error;
 use crate::address::Mailbox;
-use crate::address::class::{ATEXT, VALUE, XCHAR, is, run, split};
+use crate::address::class::{ATEXT, VALUE, XCHAR, is, span, split};
 
 /// A value parser: which keyword the value belongs to is known only to its caller.
 pub(crate) type Parsed<'a, T> = IResult<&'a str, T, ()>;
@@ -127,8 +127,19 @@ pub(crate) fn xtext<'a>(
     encodes: impl Fn(u8) -> bool + Copy,
 ) -> impl Fn(&'a str) -> Parsed<'a, &'a str> {
     move |input| {
-        let escaped = recognize(verify(hexchar(case), |octet| encodes(*octet)));
-        recognize(many1_count(alt((run(XCHAR), escaped)))).parse(input)
+        let mut end = 0;
+        loop {
+            end += span(input.as_bytes(), end, XCHAR);
+            match hexchar(case)(input.get(end..).unwrap_or_default()) {
+                Ok((_, octet)) if encodes(octet) => end += 3,
+                _ => break,
+            }
+        }
+        if end == 0 {
+            return Err(nom::Err::Error(()));
+        }
+        let (text, rest) = input.split_at(end);
+        Ok((rest, text))
     }
 }
 

@@ -1,6 +1,5 @@
-use memchr::{memchr, memchr2};
-
-use super::{Malformed, grammar};
+use super::{Malformed, Reply, grammar};
+use crate::octets;
 use crate::status::Code;
 
 /// Finds a whole reply at the start of a buffer that grows.
@@ -41,49 +40,77 @@ impl Framing {
     /// # Errors
     ///
     /// As soon as the octets can't become a reply within the limits: the first fault counts, wherever the cuts fell.
-    #[inline]
     pub fn next(
         &mut self,
         input: &[u8],
         line_limit: usize,
         total_limit: usize,
     ) -> Result<Option<usize>, Malformed> {
+        let found = self.find(input, line_limit, total_limit)?;
+        Ok(found.map(|(len, _)| len))
+    }
+
+    /// The same, and the reply itself, which need not be parsed any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Framing::next`].
+    pub fn reply<'b>(
+        &mut self,
+        input: &'b [u8],
+        line_limit: usize,
+        total_limit: usize,
+    ) -> Result<Option<(usize, Reply<'b>)>, Malformed> {
+        let found = self.find(input, line_limit, total_limit)?;
+        Ok(found.map(|(len, code)| (len, Reply::framed(&input[..len], code))))
+    }
+
+    /// The length and the code that counts: of any line, since they are equal, or of the last if lenient.
+    #[inline]
+    fn find(
+        &mut self,
+        input: &[u8],
+        line_limit: usize,
+        total_limit: usize,
+    ) -> Result<Option<(usize, Code)>, Malformed> {
         let total_limit = total_limit.min(u32::MAX as usize);
+        let (mut line, mut searched) = (self.line as usize, self.searched as usize);
         loop {
-            let start = self.line as usize;
-            let line_window = start.saturating_add(line_limit);
+            let line_window = line.saturating_add(line_limit);
             let window = line_window.min(total_limit);
             let too_long =
                 || if line_window <= total_limit { Malformed::LineTooLong } else { Malformed::TooLong };
 
-            // `get`: a caller that shortened the buffer gets no answer, not a panic.
-            let Some(unseen) = input.get(self.searched as usize..window.min(input.len())) else {
-                return if input.len() >= window { Err(too_long()) } else { Ok(None) };
+            let seen = &input[..window.min(input.len())];
+            let found = if self.lenient {
+                octets::find::<11>(seen, searched, |octet| octet == b'\n')
+            } else {
+                octets::find::<14>(seen, searched, |octet| matches!(octet, b'\r' | b'\n'))
             };
-            let found = if self.lenient { memchr(b'\n', unseen) } else { memchr2(b'\r', b'\n', unseen) };
-            let Some(found) = found else {
+            let Some(mut end) = found else {
                 if input.len() >= window {
                     return Err(too_long());
                 }
-                self.searched = input.len() as u32;
+                // `max`: a caller that shortened the buffer gets no answer, not a panic.
+                (self.line, self.searched) = (line as u32, searched.max(input.len()) as u32);
                 return Ok(None);
             };
 
-            let mut end = self.searched as usize + found;
             if input[end] == b'\r' {
                 if end + 1 >= window {
                     return Err(too_long());
                 }
                 let Some(next) = input.get(end + 1) else {
-                    self.searched = end as u32;
+                    (self.line, self.searched) = (line as u32, end as u32);
                     return Ok(None);
                 };
                 end += usize::from(*next == b'\n');
             }
             // What is no reply at all is called so, rather than by its line end.
-            let Ok((_, head)) = grammar::head(&input[start..=end]) else { return Err(Malformed::NotAReply) };
+            let whole = input.get(line..=end).unwrap_or_default();
+            let Ok((_, head)) = grammar::head(whole) else { return Err(Malformed::NotAReply) };
             if !self.lenient {
-                if !input[start..=end].ends_with(b"\r\n") {
+                if !matches!(whole, [.., b'\r', b'\n']) {
                     return Err(Malformed::BareLineEnd);
                 }
                 if *self.code.get_or_insert(head.code) != head.code {
@@ -93,10 +120,9 @@ impl Framing {
             end += 1;
             if !head.more {
                 *self = Self { lenient: self.lenient, ..Self::new() };
-                return Ok(Some(end));
+                return Ok(Some((end, head.code)));
             }
-            self.line = end as u32;
-            self.searched = end as u32;
+            (line, searched) = (end, end);
         }
     }
 }

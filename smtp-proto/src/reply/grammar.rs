@@ -1,13 +1,11 @@
-use memchr::{memchr, memchr2};
 use nom::{
     Err, IResult, Parser,
-    bytes::complete::take,
-    combinator::map_opt,
     error::{ErrorKind, ParseError},
     sequence::terminated,
 };
 
 use super::Malformed;
+use crate::octets;
 use crate::status::Code;
 
 /// What a line starts with.
@@ -60,8 +58,10 @@ pub(super) fn reply(input: &[u8], lenient: bool) -> Result<Code, Malformed> {
 /// place there: it would be neither text nor looked at when the line is passed on.
 #[inline]
 pub(super) fn head(input: &[u8]) -> Parsed<'_, Head> {
-    let (rest, code) =
-        map_opt(take(3_usize), |digits: &[u8]| Code::from_digits(digits.try_into().ok()?)).parse(input)?;
+    let [a, b, c, rest @ ..] = input else { return Err(Err::Error(Fault(Malformed::NotAReply))) };
+    let Some(code) = Code::from_digits([*a, *b, *c]) else {
+        return Err(Err::Error(Fault(Malformed::NotAReply)));
+    };
     match rest {
         [b' ', rest @ ..] => Ok((rest, Head { code, more: false })),
         [b'-', rest @ ..] => Ok((rest, Head { code, more: true })),
@@ -71,9 +71,12 @@ pub(super) fn head(input: &[u8]) -> Parsed<'_, Head> {
 }
 
 /// [ textstring ] CRLF, where the text is any octets but CR and LF; CR too, and LF for CRLF, if `lenient`
+#[inline]
 fn line_end(input: &[u8], lenient: bool) -> Parsed<'_, ()> {
-    let end = if lenient { memchr(b'\n', input) } else { memchr2(b'\r', b'\n', input) };
-    let Some(end) = end else { return Err(Err::Error(Fault(Malformed::NotAReply))) };
+    let ends = |octet| octet == b'\n' || octet == b'\r' && !lenient;
+    let Some(end) = octets::find::<14>(input, 0, ends) else {
+        return Err(Err::Error(Fault(Malformed::NotAReply)));
+    };
     match &input[end..] {
         [b'\r', b'\n', rest @ ..] => Ok((rest, ())),
         [b'\n', rest @ ..] if lenient => Ok((rest, ())),

@@ -1,7 +1,6 @@
 use alloc::{borrow::Cow, string::String};
 
-use memchr::memchr;
-
+use crate::octets;
 use crate::status::{Code, Enhanced};
 
 /// One line of a reply, without its code and line end.
@@ -70,13 +69,32 @@ impl<'r> RawLines<'r> {
     }
 }
 
+impl<'r> RawLines<'r> {
+    /// The next line, and how many of its octets stand ahead of its first space or HT.
+    #[inline]
+    pub(crate) fn next_parted(&mut self) -> Option<(&'r [u8], usize)> {
+        if let Some(rest) = self.rest.filter(|_| self.wire)
+            && let Some(end) =
+                octets::find::<33>(rest, 4, |octet| matches!(octet, b' ' | b'\t' | b'\r' | b'\n'))
+            && let [b'\r', b'\n', behind @ ..] = &rest[end..]
+        {
+            // One word, as most lines are.
+            self.rest = Some(behind);
+            return Some((&rest[4..end], end - 4));
+        }
+        let line = self.next()?;
+        let end = octets::find::<33>(line, 0, |octet| matches!(octet, b' ' | b'\t'));
+        Some((line, end.unwrap_or(line.len())))
+    }
+}
+
 impl<'r> Iterator for RawLines<'r> {
     type Item = &'r [u8];
 
     #[inline]
     fn next(&mut self) -> Option<&'r [u8]> {
         let rest = self.rest?;
-        let Some(end) = memchr(b'\n', rest) else {
+        let Some(end) = octets::find::<11>(rest, 0, |octet| octet == b'\n') else {
             self.rest = None;
             // Behind a peer's last LF nothing is left; behind a composed one, the last line.
             return (!self.wire).then_some(rest);

@@ -163,8 +163,7 @@ impl<'a> Reply<'a> {
     ///
     /// On anything else, on a bare CR or LF, and on codes that differ between lines.
     pub fn parse(raw: &'a [u8]) -> Result<Self, Malformed> {
-        let code = grammar::reply(raw, false)?;
-        Ok(Self { code, form: Form::Wire(Cow::Borrowed(raw)) })
+        Ok(Self::framed(raw, grammar::reply(raw, false)?))
     }
 
     /// As [`Reply::parse`], but LF alone ends a line too, a bare CR is text, and the last line's code counts.
@@ -173,8 +172,13 @@ impl<'a> Reply<'a> {
     ///
     /// On bytes that are not one whole reply.
     pub fn parse_lenient(raw: &'a [u8]) -> Result<Self, Malformed> {
-        let code = grammar::reply(raw, true)?;
-        Ok(Self { code, form: Form::Wire(Cow::Borrowed(raw)) })
+        Ok(Self::framed(raw, grammar::reply(raw, true)?))
+    }
+
+    /// What [`Framing`] has found to be one whole reply with this code.
+    #[inline]
+    pub(super) const fn framed(raw: &'a [u8], code: Code) -> Self {
+        Self { code, form: Form::Wire(Cow::Borrowed(raw)) }
     }
 
     /// The code.
@@ -213,7 +217,8 @@ impl<'a> Reply<'a> {
         match self.form {
             Form::Composed { status: Some(status), .. } => Some(status),
             Form::Composed { plain: true, .. } => None,
-            _ => self.lines().next()?.status,
+            Form::Wire(ref raw) => Enhanced::on_wire(raw.get(4..)?).filter(|status| status.fits(self.code)),
+            Form::Composed { .. } => self.lines().next()?.status,
         }
     }
 

@@ -44,7 +44,8 @@ impl<'c> Call<'c> {
     ///
     /// # Errors
     ///
-    /// As [`Client::step`]; [`Error::Refused`] if the server closed with other words than a reply to this command.
+    /// As [`Client::step`]; [`Error::NotNow`] if the command can't be said here; [`Error::Refused`] if the
+    /// server closed with other words than a reply to this command.
     pub fn poll(
         &mut self,
         client: &mut Client,
@@ -53,7 +54,8 @@ impl<'c> Call<'c> {
         output: &mut BytesMut,
     ) -> Result<Want, Error> {
         loop {
-            if client.can_send()
+            // With nothing under way there is nothing to wait for: what can't be said now is the caller's to know.
+            if (client.can_send() || !client.is_waiting())
                 && let Some(command) = self.command.take()
             {
                 match command {
@@ -71,7 +73,6 @@ impl<'c> Call<'c> {
                 }
                 Step::Unsolicited(answer) => return Err(refused(answer.to, &answer.reply)),
                 Step::NeedInput(until) => return Ok(Want::Io(until)),
-                Step::Idle if self.command.is_some() => {}
                 Step::Closed => return Err(NotNow::Closed.into()),
                 Step::Idle | Step::StartTls => return Err(NotNow::NothingOwed.into()),
             }

@@ -1,7 +1,6 @@
 use core::{fmt, num::NonZeroU32, str::FromStr};
 
-use nom::character::complete::char;
-use nom::{IResult, Parser};
+use nom::IResult;
 
 use super::{Class, Code, registry};
 
@@ -94,6 +93,18 @@ impl Enhanced {
         }
     }
 
+    /// The same in a line of which the end is still there.
+    #[inline]
+    pub(crate) fn on_wire(line: &[u8]) -> Option<Self> {
+        if line.get(1) != Some(&b'.') {
+            return None;
+        }
+        match status_code(line).ok()? {
+            ([] | [b' ' | b'\n', ..] | [b'\r', b'\n', ..], status) => Some(status),
+            _ => None,
+        }
+    }
+
     /// Writes it and a space to the front of `room`; how many octets that was.
     pub(crate) fn write(self, room: &mut [u8; Self::MAX]) -> usize {
         room[0] = b'0' + self.class().digit();
@@ -123,7 +134,9 @@ fn status_code(input: &[u8]) -> IResult<&[u8], Enhanced, ()> {
         [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] => (*class - b'0', rest),
         _ => return Err(nom::Err::Error(())),
     };
-    let (rest, (subject, _, detail)) = (numeric_sub_code, char('.'), numeric_sub_code).parse(rest)?;
+    let (rest, subject) = numeric_sub_code(rest)?;
+    let [b'.', rest @ ..] = rest else { return Err(nom::Err::Error(())) };
+    let (rest, detail) = numeric_sub_code(rest)?;
     let status = Enhanced::new(class, subject, detail).ok_or(nom::Err::Error(()))?;
     Ok((rest, status))
 }

@@ -2,6 +2,7 @@
 //!
 //! `tests/conformance.txt` says how a row is written.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -141,6 +142,52 @@ fn what_security_is_shown_by_exists() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(classes, 15);
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+}
+
+/// README's table promises nothing that is not an item here, and leaves out no RFC that is one.
+#[test]
+fn the_readme_says_the_same() {
+    const README: &str = include_str!("../../../README.md");
+    let table = README.split("## What of SMTP is here").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let rows: Vec<(&str, &str)> = table
+        .expect("the table")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split_once(" | "))
+        .filter_map(|(what, rest)| Some((what, rest.split(" |").next()?)))
+        .filter(|(what, _)| !what.starts_with(['|', '-']))
+        .collect();
+    assert!(rows.len() > 30, "{rows:?}");
+    let items: Vec<(&str, &str)> = TABLE
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| {
+            line.split_once(" | ").and_then(|(item, rest)| Some((item, rest.split_once(" | ")?.0)))
+        })
+        .collect();
+    let known: BTreeSet<&str> = items.iter().flat_map(|(item, _)| words(item)).collect();
+    let rfcs = |sources: &[(&'static str, &'static str)]| -> BTreeSet<&'static str> {
+        let all = sources.iter().flat_map(|(_, source)| words(source));
+        all.filter(|word| word.len() == 4 && word.bytes().all(|octet| octet.is_ascii_digit())).collect()
+    };
+    let (readme_rfcs, table_rfcs) = (rfcs(&rows), rfcs(&items));
+    let mut wrong = Vec::new();
+    for (what, _) in &rows {
+        let keyword = |word: &&str| {
+            word.len() > 2 && word.chars().all(|c| !c.is_ascii_lowercase()) && !word.starts_with('-')
+        };
+        for word in words(what).filter(keyword) {
+            if !known.contains(word) {
+                wrong.push(format!("README.md names {word}, of which there is no item"));
+            }
+        }
+    }
+    wrong.extend(readme_rfcs.difference(&table_rfcs).map(|rfc| format!("no item is by RFC {rfc}")));
+    wrong.extend(table_rfcs.difference(&readme_rfcs).map(|rfc| format!("README.md lacks RFC {rfc}")));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// The check itself can fail.

@@ -11,6 +11,7 @@ use smtp_proto::error::{NotNow, Violation};
 use smtp_proto::extension::Extension;
 use smtp_proto::param::Params;
 use smtp_proto::server::{Event, Server, Step};
+use smtp_proto::session::{Call, Error};
 use smtp_proto::stage::Stage;
 
 use crate::pair::{config, domain};
@@ -134,6 +135,142 @@ fn a_goodbye_is_not_waited_for_long() {
         matches!(step, Ok(client::Step::NeedInput(Some(until))) if until == Duration::from_secs(10)),
         "{step:?}"
     );
+}
+
+/// A server that goes lets a transaction come to its end, and nothing else.
+#[test]
+fn a_shutdown_takes_nothing_but_the_end_of_the_message() {
+    for (line, code) in [
+        ("RSET", 421),
+        ("NOOP", 421),
+        ("MAIL FROM:<a@b>", 421),
+        ("EHLO c", 421),
+        ("QUIT", 221),
+        ("RCPT TO:<a@b>", 250),
+    ] {
+        let (mut server, mut output) = (Server::new(config().shared()), BytesMut::new());
+        let mut say = |server: &mut Server, mut input: &[u8]| {
+            output.clear();
+            while let Ok(Step::Event(_) | Step::Flush(_)) = server.poll(NOW, &mut input, &mut output) {
+                if let Some(reply) = server.default_reply() {
+                    output.clear();
+                    server.reply(&reply, &mut output).expect("it is owed");
+                }
+            }
+            str::from_utf8(&output[..3]).expect("a code").parse::<u16>().expect("a code")
+        };
+        say(&mut server, b"");
+        say(&mut server, b"EHLO c\r\nMAIL FROM:<a@b>\r\n");
+        server.shut_down();
+        assert_eq!(say(&mut server, format!("{line}\r\n").as_bytes()), code, "{line}");
+        let closed = matches!(server.poll(NOW, &mut &b""[..], &mut BytesMut::new()), Ok(Step::Closed));
+        assert_eq!(closed, code != 250, "{line}");
+    }
+}
+
+/// One that cannot wait says 421 wherever it stands, and says it once.
+#[test]
+fn a_server_closes_at_once_and_once() {
+    for said in
+        ["", "EHLO c\r\n", "EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nDATA\r\npart", "EHLO c\r\nNO"]
+    {
+        let mut config = config();
+        config.refuse_early_talkers = false;
+        let (mut server, mut output, mut input) =
+            (Server::new(config.shared()), BytesMut::new(), said.as_bytes());
+        while let Ok(Step::Event(_) | Step::Flush(_)) = server.poll(NOW, &mut input, &mut output) {
+            output.clear();
+            if let Some(reply) = server.default_reply() {
+                server.reply(&reply, &mut output).expect("it is owed");
+            }
+        }
+        output.clear();
+        server.close(&mut output);
+        assert!(output.starts_with(b"421 4.3.2 mx.example "), "{said:?}: {output:?}");
+        output.clear();
+        server.close(&mut output);
+        assert!(output.is_empty(), "{said:?}");
+        assert!(matches!(server.step(NOW, b"NOOP\r\n", &mut output), Ok(Step::Closed)));
+    }
+}
+
+/// A call that cannot be made now says so, rather than to wait for what will not come.
+#[test]
+fn a_call_at_the_wrong_time() {
+    let (mut client, mut output) = greeted("AUTH PLAIN");
+    client.auth(Mechanism::Plain, None, &mut output).expect("AUTH");
+    hear(&mut client, b"334 \r\n");
+    let called = Call::noop().poll(&mut client, NOW, &mut &b""[..], &mut output);
+    assert!(matches!(called, Err(Error::NotNow(NotNow::AwaitingReply))), "{called:?}");
+
+    let (mut client, mut output) = greeted("SIZE");
+    client.mail(&ReversePath::Null, &Params::default(), &mut output).expect("MAIL");
+    hear(&mut client, b"250 ok\r\n");
+    client.rcpt(&ForwardPath::Postmaster, &Params::default(), &mut output).expect("RCPT");
+    hear(&mut client, b"250 ok\r\n");
+    client.data(&mut output).expect("DATA");
+    hear(&mut client, b"354 go\r\n");
+    let called = Call::rset().poll(&mut client, NOW, &mut &b""[..], &mut output);
+    assert!(matches!(called, Err(Error::NotNow(NotNow::InBody))), "{called:?}");
+
+    // What a server says of its own accord is why it is not made.
+    let (mut client, mut output) = greeted("SIZE");
+    let called = Call::noop().poll(&mut client, NOW, &mut &b"421 leaving\r\n"[..], &mut output);
+    assert!(called.is_ok() || matches!(called, Err(Error::Refused { .. })), "{called:?}");
+    assert!(client.is_closed());
+    let called = Call::noop().poll(&mut client, NOW, &mut &b""[..], &mut output);
+    assert!(matches!(called, Err(Error::NotNow(NotNow::Closed))), "{called:?}");
+}
+
+/// Both limits of a flight hold, and begin anew with the next one.
+#[test]
+fn each_flight_has_its_limits() {
+    for (replies, octets) in [(5, 16 * 1024), (512, 30)] {
+        let mut config = client::Config::default();
+        (config.limits.flight_replies, config.limits.flight) = (replies, octets);
+        let (mut client, mut output) = (Client::new(config.into()), BytesMut::new());
+        hear(&mut client, b"220 hello\r\n");
+        client.ehlo(&domain("c.example"), &mut output).expect("EHLO");
+        hear(&mut client, b"250-hello\r\n250 PIPELINING\r\n");
+        for flight in 0..3 {
+            let mut sent = 0;
+            while client.can_send() {
+                client.rset(&mut output).expect("it can be sent");
+                sent += 1;
+            }
+            assert_eq!(client.rset(&mut output), Err(NotNow::AwaitingReply));
+            // RSET has six octets.
+            assert_eq!(sent, 5, "flight {flight} of {replies} replies or {octets} octets");
+            // One that is answered makes room for one, by its reply, and for none by its octets.
+            hear(&mut client, b"250 ok\r\n");
+            assert_eq!(client.can_send(), replies == 5);
+            (1..sent).for_each(|_| hear(&mut client, b"250 ok\r\n"));
+        }
+    }
+}
+
+/// A flawed message that is as long as it may be is refused for its flaw.
+#[test]
+fn a_message_of_the_longest_is_not_too_long() {
+    for (len, code) in [(20, 550), (21, 552)] {
+        let mut config = config();
+        config.capabilities = config.capabilities.with_size(20);
+        config.refuse_early_talkers = false;
+        let (mut server, mut output) = (Server::new(config.shared()), BytesMut::new());
+        let text = "x".repeat(len - 4);
+        let session = format!("EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<a@b>\r\nDATA\r\nx\n{text}\r\n.\r\n");
+        let (mut input, mut refused) = (session.as_bytes(), None);
+        while let Ok(step @ (Step::Event(_) | Step::Flush(_))) = server.poll(NOW, &mut input, &mut output) {
+            if let Step::Event(Event::Rejected(code)) = step {
+                refused = Some(code.as_u16());
+            }
+            output.clear();
+            if let Some(reply) = server.default_reply() {
+                server.reply(&reply, &mut output).expect("it is owed");
+            }
+        }
+        assert_eq!(refused, Some(code), "{len} octets");
+    }
 }
 
 /// Names as real clients send them pass, unless the grammar is insisted on.

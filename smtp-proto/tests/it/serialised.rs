@@ -77,7 +77,7 @@ fn what_the_parsers_refuse_is_refused() {
     refuses::<ForwardPath<'_>>(&[injected.clone(), json!(""), json!("<>")]);
     refuses::<Xtext<'_>>(&[injected.clone(), json!("a b"), json!("+2")]);
     refuses::<Orcpt<'_>>(&[injected.clone(), json!("no-type")]);
-    refuses::<Text<'_>>(&[injected.clone()]);
+    refuses::<Text<'_>>(std::slice::from_ref(&injected));
     refuses::<Word<'_>>(&[injected.clone(), json!(""), json!("A B")]);
     refuses::<Params<'_>>(&[injected.clone(), json!("SIZE=x"), json!("NOTIFY=x"), json!("SIZE=1 SIZE=1")]);
     refuses::<Code>(&[json!(199), json!(600), json!(65786), json!("250")]);
