@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::clients::{self, on_tokio};
 use crate::load;
-use crate::process::{Core, Running, Server, own, postfix};
+use crate::process::{Core, PATIENCE, Running, Server, own, postfix};
 use crate::servers::{self, SERVERS};
 use crate::table::{Figure, head, micros, rate, row, short};
 use crate::work::{FROM, SHAPES, Shape};
@@ -84,7 +84,8 @@ fn cost(server: &Server, load: Load, count: usize) -> f64 {
             source(load.shape, count, server.address);
         } else {
             let each = count / SESSIONS;
-            loaded(Core::Measured, load.shape, SESSIONS, each, Duration::from_secs(60), server.address);
+            let done = loaded(Core::Measured, load.shape, SESSIONS, each, PATIENCE, server.address);
+            assert!(done.is_some_and(|(sent, _)| sent == each * SESSIONS), "they were not all taken in time");
         }
     };
     // What opening the connections costs is not the messages'.
@@ -113,14 +114,14 @@ fn loaded(
     each: usize,
     time: Duration,
     to: SocketAddr,
-) -> (usize, Duration) {
+) -> Option<(usize, Duration)> {
     let mut command = own(core, None);
     command.args(["load", shape.name, &sessions.to_string(), &each.to_string()]);
     let mut load = Running::start(command.arg(time.as_secs_f64().to_string()).arg(to.to_string()));
-    let line = load.line();
+    let line = load.try_line()?;
     load.end();
-    let (sent, nanos) = line.split_once(' ').expect("two numbers");
-    (sent.parse().expect("a number"), Duration::from_nanos(nanos.parse().expect("a number")))
+    let (sent, nanos) = line.split_once(' ')?;
+    Some((sent.parse().ok()?, Duration::from_nanos(nanos.parse().ok()?)))
 }
 
 /// The other end of [`loaded`].
@@ -141,7 +142,10 @@ pub fn idle(connections: usize) {
         drop(held(100, server.address));
         std::thread::sleep(Duration::from_millis(700));
         let ((before, _), used) = (server.running.memory(), server.running.cpu());
-        let holder = held(connections, server.address);
+        let Some(holder) = held(connections, server.address) else {
+            row(&[name.into(), "they did not all come in time".into(), String::new(), String::new()]);
+            continue;
+        };
         let (after, _) = server.running.memory();
         let cpu = server.running.cpu() - used;
         drop(holder);
@@ -154,12 +158,11 @@ pub fn idle(connections: usize) {
     }
 }
 
-/// A process that holds so many connections, until it is dropped.
-fn held(connections: usize, to: SocketAddr) -> Running {
+/// A process that holds so many connections, until it is dropped. None if they did not come in time.
+fn held(connections: usize, to: SocketAddr) -> Option<Running> {
     let mut holder =
         Running::start(own(Core::Load, None).args(["hold", &connections.to_string(), &to.to_string()]));
-    assert_eq!(holder.line(), "held");
-    holder
+    (holder.try_line()? == "held").then_some(holder)
 }
 
 /// The other end of [`held`].
@@ -225,9 +228,10 @@ pub fn scale(divisor: usize) {
         let threads = u32::try_from(steps[4] + 10).expect("not that many");
         let Some(server) = Server::start(name, Core::Measured, threads) else { continue };
         let rates = steps.map(|sessions| {
-            let (sent, took) =
+            // None, and no rate, if the connections did not all come in time.
+            let load =
                 loaded(Core::Load, SHAPES[0], sessions, usize::MAX, Duration::from_secs(1), server.address);
-            rate(sent, took)
+            load.map_or(0.0, |(sent, took)| rate(sent, took))
         });
         let most = rates.iter().copied().fold(0.0, f64::max);
         let mut cells = vec![name.to_owned()];

@@ -16,8 +16,8 @@ use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use socket2::SockRef;
 
-/// No run takes longer. Whatever still goes on then is ended with the program.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+/// No process is waited for any longer.
+pub const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Which processor a process is kept on, of the two that every machine has.
 #[derive(Clone, Copy, Debug)]
@@ -72,19 +72,22 @@ impl Running {
 
     /// The next line that it prints.
     pub fn line(&mut self) -> String {
+        self.try_line().expect("a line before patience ends")
+    }
+
+    /// The next line that it prints, if one comes in time.
+    pub fn try_line(&mut self) -> Option<String> {
         let (sender, receiver) = mpsc::channel();
-        let output = self.0.stdout.take().expect("its output");
-        let reader = std::thread::spawn(move || {
+        let output = self.0.stdout.take()?;
+        std::thread::spawn(move || {
             let mut output = BufReader::with_capacity(1, output);
             let mut line = String::new();
             let _ = output.read_line(&mut line);
-            let _ = sender.send(line);
-            output.into_inner()
+            let _ = sender.send((line, output.into_inner()));
         });
-        let line = receiver.recv_timeout(PATIENCE).expect("a line before patience ends");
-        self.0.stdout = Some(reader.join().expect("a reader"));
-        assert!(!line.is_empty(), "it ended without a word");
-        line.trim_end().to_owned()
+        let (line, output) = receiver.recv_timeout(PATIENCE).ok()?;
+        self.0.stdout = Some(output);
+        (!line.is_empty()).then(|| line.trim_end().to_owned())
     }
 
     /// Lets it go on that waits for its input.
