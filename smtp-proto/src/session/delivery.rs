@@ -47,6 +47,8 @@ pub struct Delivery<'m> {
     transfer: Transfer,
     /// Sees to the line ends of what goes in chunks; BINARYMIME has none.
     lines: Option<Stuffer>,
+    /// Nobody knows what the message is, and the server takes 7-bit only.
+    seven_bit: bool,
     next: Next,
     /// Recipients before this one are this transaction's, or an earlier one's.
     until: usize,
@@ -109,6 +111,7 @@ impl<'m> Delivery<'m> {
             params: Params::default(),
             transfer,
             lines: (!binary).then(|| Stuffer::of_chunks(client.config().line_ends)),
+            seven_bit: content.body.is_none() && !capabilities.has(Extension::EightBitMime),
             next: Next::Plan,
             until: 0,
             asked: 0,

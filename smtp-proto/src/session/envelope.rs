@@ -134,8 +134,8 @@ impl<'a> Recipient<'a> {
 pub struct Content {
     /// Octets, each line's end counted as two; `None` if unknown.
     pub size: Option<u64>,
-    /// 7-bit, 8-bit, or binary; `None` if unknown: declared as 8-bit where a server takes that, and sent all the same where
-    /// it doesn't say so.
+    /// 7-bit, 8-bit, or binary; `None` if unknown: declared as 8-bit where a server takes that; where it doesn't, sent as far
+    /// as it is 7-bit, and given up with its connection at the first octet that is not (RFC 6152, 3).
     pub body: Option<BodyType>,
     /// Header fields with octets over 127: the message needs SMTPUTF8 (RFC 6531).
     pub utf8_header: bool,

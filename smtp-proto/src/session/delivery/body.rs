@@ -6,6 +6,8 @@ use super::{Delivery, Next, NotSent, Transfer};
 use crate::client::Client;
 use crate::dot::Segments;
 use crate::error::NotNow;
+use crate::extension::Extension;
+use crate::session::Unsendable;
 use crate::session::report::Fate;
 
 impl Delivery<'_> {
@@ -23,9 +25,7 @@ impl Delivery<'_> {
         client: &mut Client,
         output: &mut BytesMut,
     ) -> Result<(), NotNow> {
-        if self.next != Next::Body {
-            return Err(NotNow::NotInBody);
-        }
+        self.admit(piece, client)?;
         let sent = match self.transfer {
             Transfer::Data => client.body(piece, output),
             Transfer::Chunks | Transfer::ChunksInFlight => {
@@ -49,9 +49,7 @@ impl Delivery<'_> {
         client: &mut Client,
         output: &mut BytesMut,
     ) -> Result<Segments<'c>, NotNow> {
-        if self.next != Next::Body {
-            return Err(NotNow::NotInBody);
-        }
+        self.admit(piece, client)?;
         let segments = match self.transfer {
             Transfer::Data => client.segments(piece),
             Transfer::Chunks | Transfer::ChunksInFlight => {
@@ -63,6 +61,20 @@ impl Delivery<'_> {
             if refused { Err(NotNow::Unsendable) } else { segments.as_ref().map(drop).map_err(|e| *e) };
         self.close_piece(sent, false, client, output)?;
         segments
+    }
+
+    /// Whether the piece may go: what nobody looked through ahead is looked through now, where 8-bit may not (RFC 6152, 3).
+    fn admit(&mut self, piece: &[u8], client: &mut Client) -> Result<(), NotNow> {
+        if self.next != Next::Body {
+            return Err(NotNow::NotInBody);
+        }
+        if self.seven_bit && !piece.is_ascii() {
+            client.abandon();
+            let why = Unsendable::Needs(Extension::EightBitMime);
+            self.finish(Fate::NotSent(NotSent::Unsendable(why)));
+            return Err(NotNow::Unsendable);
+        }
+        Ok(())
     }
 
     /// Announces a chunk, and gives out what is in it: the piece with its line ends seen to, and behind the last piece

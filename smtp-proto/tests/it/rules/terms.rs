@@ -150,6 +150,37 @@ fn an_unknown_size_says_nothing_of_the_body() {
     }
 }
 
+/// RFC 6152, 3: a message that is read as it is sent may have 8-bit octets in it, which nobody can know before.
+#[test]
+fn what_is_not_known_stays_seven_bit_where_eight_is_not_offered() {
+    let envelope = envelope("a@x.example", &["b@x.example"]);
+    for (offers, lent, sent) in [
+        (&["PIPELINING"][..], false, false),
+        (&["PIPELINING"], true, false),
+        (&["PIPELINING", "8BITMIME"], false, true),
+    ] {
+        let mut client = connected(false, offers);
+        let mut delivery = Delivery::new(&envelope, &Content::unknown(), Transfer::Data, &client);
+        let mut output = BytesMut::new();
+        let mut input = &b"250 ok\r\n250 ok\r\n354 go\r\n"[..];
+        assert_eq!(delivery.poll(&mut client, NOW, &mut input, &mut output), Ok(Want::Body));
+        output.clear();
+        delivery.body(b"seven\r\n", false, &mut client, &mut output).expect("7-bit");
+        assert_eq!(text(&mut output), "seven\r\n");
+        let eight = "\u{e9}ight\r\n".as_bytes();
+        let given = match lent {
+            true => delivery.segments(eight, &mut client, &mut output).map(drop),
+            false => delivery.body(eight, true, &mut client, &mut output),
+        };
+        assert_eq!((given, client.is_closed()), (if sent { Ok(()) } else { Err(NotNow::Unsendable) }, !sent));
+        if !sent {
+            assert!(output.is_empty(), "neither the octet nor the dot");
+            let why = Unsendable::Needs(Extension::EightBitMime);
+            assert_eq!(delivery.report().outcome(0), Some(Outcome::NotSent(NotSent::Unsendable(why))));
+        }
+    }
+}
+
 /// RFC 8689, 4.2.1 and 5: TLS, a host that is vouched for, and the keyword under TLS; a bounce goes in any case.
 #[test]
 fn requiretls_needs_tls_the_keyword_and_an_authentic_host() {
