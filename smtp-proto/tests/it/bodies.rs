@@ -125,6 +125,24 @@ fn no_place_in_a_block_hides_anything() {
     }
 }
 
+/// Far more of it than is edited at a time: each octet comes to as many as it can.
+#[test]
+fn long_runs_of_what_is_edited() {
+    for run in
+        ["\r", "\n", ".", "\r.", "\n.", ".\r\n", "..\r\n", "\r\r\n.", "\n\r.", "a\r", "a\n.", "\0.\r\n"]
+    {
+        let message = run.repeat(6000 / run.len()).into_bytes();
+        for ends in POLICIES {
+            check_in(&message, &[], ends);
+            check_in(&message, &[1000, 1001, 3000], ends);
+            check_out(&message, &[], ends);
+            check_out(&message, &[1000, 1001, 3000], ends);
+        }
+        check_text(&message, &[]);
+        check_survey(&message, &[]);
+    }
+}
+
 #[test]
 fn a_line_may_have_998_octets_wherever_it_stands() {
     for lead in [0, 1, 77, 78, 255, 256, 300, 511] {
