@@ -295,7 +295,8 @@ impl<'b> Pass<'b> {
             if begins {
                 (self.line, self.vague) = (near.cast_signed(), true);
             } else {
-                self.measure(until);
+                // A CR at the end may be half of a CRLF.
+                self.measure(until - usize::from(self.bytes[until - 1] == CR));
             }
         }
     }
@@ -375,7 +376,8 @@ impl<'b> Pass<'b> {
                 self.line = self.last_line(self.line.cast_unsigned() + NEAR).unwrap_or(self.line);
                 continue;
             }
-            match self.last_line((self.line + LINE + 2).cast_unsigned()) {
+            // Not beyond: an LF alone that ends the line in hand may stand where the one of a CRLF would.
+            match self.last_line((self.line + LINE + 2).cast_unsigned().min(until)) {
                 Some(line) => self.line = line,
                 None => {
                     self.flaws |= Flaws::LONG_LINE;

@@ -143,6 +143,24 @@ fn long_runs_of_what_is_edited() {
     }
 }
 
+/// Whatever ends it, and wherever the blocks of the scan and the cuts fall.
+#[test]
+fn a_line_of_about_998_octets_is_measured_whatever_ends_it() {
+    for end in [&b"\n"[..], b"\r", b"\r\n", b"\r\r\n", b"\n\r", b".\n", b"\r\n.\r\n"] {
+        for lead in (0..40).chain(240..260) {
+            for len in 996..1001 {
+                let line = vec![b'x'; len];
+                let message = [&vec![b'y'; lead][..], b"\r\n", &line, end, b"text\r\n"].concat();
+                check_survey(&message, &[]);
+                check_survey(&message, &[lead + 500, lead + len + 2, lead + len + 3]);
+                for ends in POLICIES {
+                    check_in(&message, &[], ends);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_line_may_have_998_octets_wherever_it_stands() {
     for lead in [0, 1, 77, 78, 255, 256, 300, 511] {
