@@ -16,8 +16,9 @@ impl Delivery<'_> {
     ///
     /// # Errors
     ///
-    /// [`NotNow::NotInBody`] unless [`Want::Body`] was said. [`NotNow::Unsendable`] if the piece holds what may not be
-    /// sent: the message is settled as not sent, and the connection has to be closed, as nothing takes a DATA back.
+    /// [`NotNow::NotInBody`] unless [`Want::Body`](crate::session::Want::Body) was said. [`NotNow::Unsendable`] if the
+    /// piece holds what may not be sent: the message is settled as not sent, and the connection has to be closed, as
+    /// nothing takes a DATA back.
     pub fn body(
         &mut self,
         piece: &[u8],
