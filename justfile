@@ -98,19 +98,26 @@ fuzz-smoke: (fuzz-each "20")
 fuzz: (fuzz-each fuzz_time)
 
 # libFuzzer needs flags that a stable compiler keeps to itself, hence RUSTC_BOOTSTRAP. What a run finds goes to target/, so that the
-# committed corpus, which it starts from, and from what the transcripts hold, changes only by hand. No sanitizer: there is no `unsafe` for one to watch.
+# committed corpus, which it starts from, and from what the transcripts hold, changes only by hand. No sanitizer: there is no `unsafe` for
+# one to watch. Two targets run at a time, each with a log of its own, of which the end is shown, or all of it if it found something.
 [private]
 fuzz-each seconds:
+    SMTP_FUZZ_SEEDS=$PWD/target/fuzz-seeds cargo test --quiet -p smtp-proto --test it transcripts_are_replayed_as_inputs
+    RUSTC_BOOTSTRAP=1 cargo fuzz build -s none
     targets=$(cargo fuzz list); \
     [ -n "$targets" ]; \
-    SMTP_FUZZ_SEEDS=$PWD/target/fuzz-seeds cargo test --quiet -p smtp-proto --test it transcripts_are_replayed_as_inputs; \
-    for target in $targets; do \
-        echo "fuzz $target"; \
-        found=$PWD/target/fuzz/$target seeds=$PWD/fuzz/corpus/$target transcripts=$PWD/target/fuzz-seeds/$target; \
-        mkdir -p "$found" "$seeds" "$transcripts"; \
-        RUSTC_BOOTSTRAP=1 cargo fuzz run -s none "$target" "$found" "$seeds" "$transcripts" -- -dict="$PWD/fuzz/smtp.dict" \
-            -max_total_time={{ seconds }} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1; \
-    done
+    xargs -n 1 -P 2 just fuzz-one {{ seconds }} <<<"$targets"
+
+[private]
+fuzz-one seconds target:
+    @found=$PWD/target/fuzz/{{ target }} seeds=$PWD/fuzz/corpus/{{ target }} transcripts=$PWD/target/fuzz-seeds/{{ target }}; \
+    mkdir -p "$found" "$seeds" "$transcripts"; \
+    if RUSTC_BOOTSTRAP=1 cargo fuzz run -s none {{ target }} "$found" "$seeds" "$transcripts" -- -dict="$PWD/fuzz/smtp.dict" \
+        -max_total_time={{ seconds }} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 >"$found.log" 2>&1; then \
+        printf 'fuzz {{ target }}: %s\n' "$(grep -m 1 number_of_executed_units "$found.log")"; \
+    else \
+        cat "$found.log"; exit 1; \
+    fi
 
 # Lines that the tests reach: needs cargo-llvm-cov and llvm-19 (14 does not read what rustc 1.95 writes)
 coverage *args="--workspace --html":
