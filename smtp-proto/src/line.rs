@@ -19,6 +19,7 @@ pub struct Framing {
 
 /// A line at the start of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Found {
     /// Octets with the line's end, to be consumed.
     pub len: usize,
@@ -47,6 +48,7 @@ pub struct TooLong;
 
 /// How much of a line was passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Skipped {
     /// Octets to be consumed.
     pub len: usize,

@@ -359,7 +359,7 @@ fn notify(input: &str) -> Parsed<'_, Notify> {
         return Ok((rest, Notify::NEVER));
     }
     let (rest, first) = element().parse(input)?;
-    fold_many0(preceded(octet(b','), element()), || first, Notify::and).parse(rest)
+    fold_many0(preceded(octet(b','), element()), || first, Notify::union).parse(rest)
 }
 
 /// `rrvs-param = "RRVS=" date-time [ ";" ( "C" / "R" ) ]` (RFC 7293, 3.1)
