@@ -44,6 +44,7 @@ pub enum Flaw {
 /// The line is longer than the limit. [`Framing::skip`] passes over the rest of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the line is too long")]
+#[non_exhaustive]
 pub struct TooLong;
 
 /// How much of a line was passed over.
