@@ -7,8 +7,9 @@ use nom::multi::many0_count;
 use nom::sequence::{delimited, preceded, terminated};
 use nom::{IResult, Parser};
 
-use super::class::{ATEXT, DCONTENT, KEYWORD, LDH, LET_DIG, QTEXT, has_control, is, octet, run, span, split};
+use super::class::{ATEXT, DCONTENT, KEYWORD, LDH, QTEXT, has_control, is, octet, run, split};
 use super::{Error, Literal};
+use crate::octets;
 
 pub(crate) type Parsed<'a, T> = IResult<&'a str, T, Error>;
 
@@ -91,17 +92,20 @@ pub(super) fn dot_string(input: &str) -> Parsed<'_, &str> {
 /// [`dot_string`]'s length.
 #[inline(always)]
 fn dot_atoms(octets: &[u8]) -> Result<usize, nom::Err<Error>> {
-    let mut end = span(octets, 0, ATEXT);
-    if end == 0 {
-        return fail(Error::Path);
-    }
-    while let [b'.', atom, ..] = octets[end..] {
-        if !is(atom, ATEXT) {
-            break;
+    let mut atom = 0;
+    let end = octets::position(octets, 0, |at| match octets[at] {
+        b'.' if at > atom => {
+            atom = at + 1;
+            false
         }
-        end += 2 + span(octets, end + 2, ATEXT);
+        octet => !is(octet, ATEXT),
+    });
+    match (atom, end > atom) {
+        (_, true) => Ok(end),
+        (0, false) => fail(Error::Path),
+        // The dot is not its own.
+        (atom, false) => Ok(atom - 1),
     }
-    Ok(end)
 }
 
 /// `Quoted-string = DQUOTE *QcontentSMTP DQUOTE`, `QcontentSMTP = qtextSMTP / quoted-pairSMTP` (RFC 5321, 4.1.2)
@@ -141,31 +145,34 @@ fn host(input: &str, at: usize) -> Result<usize, Error> {
 /// `Domain = sub-domain *("." sub-domain)` (RFC 5321, 4.1.2), from `at`. Gives where it ends.
 #[inline(always)]
 fn domain(octets: &[u8], at: usize) -> Result<usize, Error> {
-    let mut end = sub_domain(octets, at)?;
-    while octets.get(end) == Some(&b'.')
-        && let Ok(label) = sub_domain(octets, end + 1)
-    {
-        end = label;
+    let mut label = at;
+    let end = octets::position(octets, at, |at| match octets[at] {
+        b'.' if sub_domain(octets, label, at).is_ok() => {
+            label = at + 1;
+            false
+        }
+        octet => !is(octet, LDH),
+    });
+    match sub_domain(octets, label, end) {
+        Ok(()) => Ok(end),
+        Err(error) if label == at => Err(error),
+        // The dot is not its own.
+        Err(_) => Ok(label - 1),
     }
-    Ok(end)
 }
 
-/// `sub-domain = Let-dig [Ldh-str]` (RFC 5321, 4.1.2), `sub-domain =/ U-label` (RFC 6531, 3.3), from `at`. Gives where it ends.
+/// `sub-domain = Let-dig [Ldh-str]` (RFC 5321, 4.1.2), `sub-domain =/ U-label` (RFC 6531, 3.3): the octets from `at` to `end`, all of
+/// which those may hold.
 #[inline(always)]
-fn sub_domain(octets: &[u8], at: usize) -> Result<usize, Error> {
-    let length = span(octets, at, LDH);
-    let end = at + length;
-    let (Some(&first), Some(&last)) = (octets.get(at), octets.get(end.wrapping_sub(1))) else {
-        return Err(Error::Domain);
-    };
-    if length == 0 || !is(first, LET_DIG) || !is(last, LET_DIG) {
-        // One octet that is no letter or digit can only be a hyphen.
+fn sub_domain(octets: &[u8], at: usize, end: usize) -> Result<(), Error> {
+    // What is no letter or digit among them can only be a hyphen.
+    if at == end || octets[at] == b'-' || octets[end - 1] == b'-' {
         return Err(Error::Domain);
     }
-    if length > LABEL_MAX && octets[at..end].is_ascii() {
+    if end - at > LABEL_MAX && octets[at..end].is_ascii() {
         return Err(Error::TooLong);
     }
-    Ok(end)
+    Ok(())
 }
 
 /// `address-literal = "[" ( IPv4-address-literal / IPv6-address-literal / General-address-literal ) "]"`

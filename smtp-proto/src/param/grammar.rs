@@ -4,14 +4,15 @@ use nom::branch::alt;
 use nom::bytes::complete::{tag, take};
 use nom::character::complete::char;
 use nom::combinator::{map, map_opt, opt, recognize, value, verify};
-use nom::multi::{fold_many0, many0_count};
+use nom::multi::many0_count;
 use nom::sequence::{preceded, separated_pair};
 use nom::{IResult, Parser};
 
 use super::xtext::{Case, Parsed, decode, orcpt, printable, xtext};
 use super::{BodyType, DeliverBy, DeliverByMode, Error, Notify, Param, Ret, RrvsAction, Xtext};
 use crate::address::Mailbox;
-use crate::address::class::{KEYWORD, VALUE, fold, is, no_case, octet, run, split};
+use crate::address::class::{KEYWORD, VALUE, is, no_case, octet, run, span, split};
+use crate::octets::{self, short};
 
 /// Longest ENVID value (RFC 3461, 4.4).
 const ENVID_MAX: usize = 100;
@@ -51,11 +52,11 @@ pub(super) enum Keyword {
 }
 
 impl Keyword {
-    /// The keyword of a folded number, as [`fold`] makes it, and of the text where eight octets do not hold it.
-    #[inline]
-    fn find(folded: u64, text: &str) -> Option<Self> {
-        Some(match folded {
-            _ if text.len() > 8 => return Self::find_long(text),
+    /// The keyword that stands at the start of `input`, and its length.
+    #[inline(always)]
+    fn find(input: &[u8]) -> Option<(Self, usize)> {
+        let Some((length, found)) = octets::word(input, 0) else { return Self::find_long(input) };
+        let keyword = match found {
             SIZE => Self::Size,
             BODY => Self::Body,
             SMTPUTF8 => Self::SmtpUtf8,
@@ -71,12 +72,17 @@ impl Keyword {
             ORCPT => Self::Orcpt,
             RRVS => Self::Rrvs,
             _ => return None,
-        })
+        };
+        Some((keyword, length))
     }
 
-    fn find_long(text: &str) -> Option<Self> {
+    /// One of those that eight octets do not hold.
+    #[cold]
+    fn find_long(input: &[u8]) -> Option<(Self, usize)> {
+        let word = &input[..span(input, 0, KEYWORD)];
         let long = [Self::HoldUntil, Self::MtPriority, Self::RequireTls];
-        long.into_iter().find(|keyword| keyword.as_str().eq_ignore_ascii_case(text))
+        let found = long.into_iter().find(|keyword| keyword.as_str().as_bytes().eq_ignore_ascii_case(word));
+        found.map(|keyword| (keyword, word.len()))
     }
 
     pub(super) const fn as_str(self) -> &'static str {
@@ -106,63 +112,51 @@ impl Keyword {
     }
 }
 
-const SIZE: u64 = fold(b"SIZE");
-const BODY: u64 = fold(b"BODY");
-const SMTPUTF8: u64 = fold(b"SMTPUTF8");
-const RET: u64 = fold(b"RET");
-const ENVID: u64 = fold(b"ENVID");
-const AUTH: u64 = fold(b"AUTH");
-const BY: u64 = fold(b"BY");
-const HOLDFOR: u64 = fold(b"HOLDFOR");
-const SOLICIT: u64 = fold(b"SOLICIT");
-const MTRK: u64 = fold(b"MTRK");
-const PRDR: u64 = fold(b"PRDR");
-const NOTIFY: u64 = fold(b"NOTIFY");
-const ORCPT: u64 = fold(b"ORCPT");
-const RRVS: u64 = fold(b"RRVS");
+const SIZE: u64 = short(b"SIZE");
+const BODY: u64 = short(b"BODY");
+const SMTPUTF8: u64 = short(b"SMTPUTF8");
+const RET: u64 = short(b"RET");
+const ENVID: u64 = short(b"ENVID");
+const AUTH: u64 = short(b"AUTH");
+const BY: u64 = short(b"BY");
+const HOLDFOR: u64 = short(b"HOLDFOR");
+const SOLICIT: u64 = short(b"SOLICIT");
+const MTRK: u64 = short(b"MTRK");
+const PRDR: u64 = short(b"PRDR");
+const NOTIFY: u64 = short(b"NOTIFY");
+const ORCPT: u64 = short(b"ORCPT");
+const RRVS: u64 = short(b"RRVS");
 
 /// `esmtp-param = esmtp-keyword ["=" esmtp-value]` (RFC 5321, 4.1.2). Behind it stands a space or nothing.
-#[inline]
+#[inline(always)]
 pub(super) fn param(
     side: Option<Side>,
 ) -> impl Fn(&str) -> IResult<&str, (Option<Keyword>, Param<'_>), Error> {
     move |input| {
-        let Ok((rest, (folded, keyword))) = esmtp_keyword(input) else {
-            return Err(nom::Err::Error(Error::Malformed));
+        let found = Keyword::find(input.as_bytes());
+        let Some((known, length)) = found.filter(|(known, _)| side.is_none_or(|side| known.side() == side))
+        else {
+            return other(input).map(|(rest, param)| (rest, (None, param)));
         };
-        let known =
-            Keyword::find(folded, keyword).filter(|known| side.is_none_or(|side| known.side() == side));
-        let parsed = match known {
-            Some(known) => typed(known, rest),
-            None => map(opt(preceded(octet(b'='), run(VALUE))), |value| Param::Other { keyword, value })
-                .parse(rest),
-        };
-        match (parsed, known) {
-            (Ok((rest, param)), _) if matches!(rest.as_bytes().first(), None | Some(b' ')) => {
-                Ok((rest, (known, param)))
+        match typed(known, input.get(length..).unwrap_or_default()) {
+            Ok((rest, param)) if matches!(rest.as_bytes().first(), None | Some(b' ')) => {
+                Ok((rest, (Some(known), param)))
             }
-            (_, Some(known)) => Err(nom::Err::Error(Error::BadValue(known.as_str()))),
-            (_, None) => Err(nom::Err::Error(Error::Malformed)),
+            _ => Err(nom::Err::Error(Error::BadValue(known.as_str()))),
         }
     }
 }
 
-/// `esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")` (RFC 5321, 4.1.2), and its number by [`fold`]
-#[inline]
-fn esmtp_keyword(input: &str) -> Parsed<'_, (u64, &str)> {
-    let octets = input.as_bytes();
-    let (mut folded, mut length) = (0, 0);
-    while let Some(&octet) = octets.get(length)
-        && is(octet, KEYWORD)
-    {
-        folded = folded << 8 | u64::from(octet & 0xdf);
-        length += 1;
+/// A parameter that this crate does not know.
+fn other(input: &str) -> IResult<&str, Param<'_>, Error> {
+    let keyword = verify(run(KEYWORD), |keyword: &str| !keyword.starts_with('-'));
+    let parsed: Parsed<'_, _> = (keyword, opt(preceded(octet(b'='), run(VALUE)))).parse(input);
+    match parsed {
+        Ok((rest, (keyword, value))) if matches!(rest.as_bytes().first(), None | Some(b' ')) => {
+            Ok((rest, Param::Other { keyword, value }))
+        }
+        _ => Err(nom::Err::Error(Error::Malformed)),
     }
-    if length == 0 || octets[0] == b'-' {
-        return Err(nom::Err::Error(()));
-    }
-    let (keyword, rest) = input.split_at(length);
-    Ok((rest, (folded, keyword)))
 }
 
 /// What stands behind a keyword that is known.
@@ -212,39 +206,39 @@ fn seconds(input: &str) -> Parsed<'_, u32> {
     map_opt(decimal(9), |seconds| seconds.try_into().ok()).parse(input)
 }
 
-/// A word of the octets of a keyword: its length, and its number by [`fold`].
-#[inline]
-fn word(input: &str) -> Parsed<'_, (usize, u64)> {
-    let (rest, (folded, word)) = esmtp_keyword(input)?;
-    Ok((rest, (word.len(), folded)))
+/// One of a few words, by its number as [`short`] makes it, and what is behind it.
+#[inline(always)]
+fn word<T>(input: &str, known: impl Fn(u64) -> Option<T>) -> Parsed<'_, T> {
+    let found = octets::word(input.as_bytes(), 0);
+    match found.and_then(|(length, found)| Some((input.get(length..)?, known(found)?))) {
+        Some(parsed) => Ok(parsed),
+        None => Err(nom::Err::Error(())),
+    }
 }
 
 /// `body-value = "7BIT" / "8BITMIME" / "BINARYMIME"` (RFC 6152, 3; RFC 3030, 4)
-#[inline]
+#[inline(always)]
 fn body(input: &str) -> Parsed<'_, BodyType> {
-    const SEVEN_BIT: u64 = fold(b"7BIT");
-    const EIGHT_BIT: u64 = fold(b"8BITMIME");
-    let (rest, found) = word(input)?;
-    let body = match found {
-        (4, SEVEN_BIT) => BodyType::SevenBit,
-        (8, EIGHT_BIT) => BodyType::EightBitMime,
-        (10, _) if input[..10].eq_ignore_ascii_case(BodyType::BinaryMime.keyword()) => BodyType::BinaryMime,
-        _ => return Err(nom::Err::Error(())),
+    const SEVEN_BIT: u64 = short(b"7BIT");
+    const EIGHT_BIT: u64 = short(b"8BITMIME");
+    let known = |found| match found {
+        SEVEN_BIT => Some(BodyType::SevenBit),
+        EIGHT_BIT => Some(BodyType::EightBitMime),
+        _ => None,
     };
-    Ok((rest, body))
+    word(input, known).or_else(|_| value(BodyType::BinaryMime, no_case("BINARYMIME")).parse(input))
 }
 
 /// `ret-value = "FULL" / "HDRS"` (RFC 3461, 4.3)
-#[inline]
+#[inline(always)]
 fn ret(input: &str) -> Parsed<'_, Ret> {
-    const FULL: u64 = fold(b"FULL");
-    const HDRS: u64 = fold(b"HDRS");
-    let (rest, found) = word(input)?;
-    match found {
-        (4, FULL) => Ok((rest, Ret::Full)),
-        (4, HDRS) => Ok((rest, Ret::Hdrs)),
-        _ => Err(nom::Err::Error(())),
-    }
+    const FULL: u64 = short(b"FULL");
+    const HDRS: u64 = short(b"HDRS");
+    word(input, |found| match found {
+        FULL => Some(Ret::Full),
+        HDRS => Some(Ret::Hdrs),
+        _ => None,
+    })
 }
 
 /// `envid-parameter = "ENVID=" xtext` (RFC 3461, 4.4), which encodes printable ASCII
@@ -343,23 +337,29 @@ fn mtrk(input: &str) -> Parsed<'_, Param<'_>> {
 /// `notify-list-element = "SUCCESS" / "FAILURE" / "DELAY"` (RFC 3461, 4.1)
 #[inline]
 fn notify(input: &str) -> Parsed<'_, Notify> {
-    const NEVER: u64 = fold(b"NEVER");
-    const SUCCESS: u64 = fold(b"SUCCESS");
-    const FAILURE: u64 = fold(b"FAILURE");
-    const DELAY: u64 = fold(b"DELAY");
-    let element = || {
-        map_opt(word, |found| match found {
-            (7, SUCCESS) => Some(Notify::SUCCESS),
-            (7, FAILURE) => Some(Notify::FAILURE),
-            (5, DELAY) => Some(Notify::DELAY),
+    const NEVER: u64 = short(b"NEVER");
+    const SUCCESS: u64 = short(b"SUCCESS");
+    const FAILURE: u64 = short(b"FAILURE");
+    const DELAY: u64 = short(b"DELAY");
+    let element = |input| {
+        word(input, |found| match found {
+            NEVER => Some(Notify::NEVER),
+            SUCCESS => Some(Notify::SUCCESS),
+            FAILURE => Some(Notify::FAILURE),
+            DELAY => Some(Notify::DELAY),
             _ => None,
         })
     };
-    if let Ok((rest, (5, NEVER))) = word(input) {
-        return Ok((rest, Notify::NEVER));
+    let (mut rest, mut notify) = element(input)?;
+    let never = notify == Notify::NEVER;
+    while let Some(behind) = rest.strip_prefix(',') {
+        let (behind, one) = element(behind)?;
+        if never || one == Notify::NEVER {
+            return Err(nom::Err::Error(()));
+        }
+        (rest, notify) = (behind, notify.and(one));
     }
-    let (rest, first) = element().parse(input)?;
-    fold_many0(preceded(octet(b','), element()), || first, Notify::and).parse(rest)
+    Ok((rest, notify))
 }
 
 /// `rrvs-param = "RRVS=" date-time [ ";" ( "C" / "R" ) ]` (RFC 7293, 3.1)
