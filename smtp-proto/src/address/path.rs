@@ -37,12 +37,12 @@ impl<'a> ReversePath<'a> {
     }
 
     /// `Reverse-path = Path / "<>"` (RFC 5321, 4.1.2)
-    #[inline]
+    #[inline(always)]
     pub(crate) fn parser(input: &'a str) -> Parsed<'a, Self> {
-        if input.starts_with("<>") {
-            return value(Self::Null, tag("<>")).parse(input);
+        match input.as_bytes() {
+            [b'<', b'>', ..] => value(Self::Null, tag("<>")).parse(input),
+            _ => map(grammar::path, |mailbox| Self::Mailbox(Mailbox::checked(mailbox))).parse(input),
         }
-        map(grammar::path, |mailbox| Self::Mailbox(Mailbox::checked(mailbox))).parse(input)
     }
 
     /// The mailbox, if there is one.
@@ -92,13 +92,17 @@ impl<'a> ForwardPath<'a> {
     }
 
     /// `Forward-path = Path`, or `"<Postmaster>"` (RFC 5321, 4.1.1.3 and 4.1.2)
-    #[inline]
+    #[inline(always)]
     pub(crate) fn parser(input: &'a str) -> Parsed<'a, Self> {
-        let postmaster = value(Self::Postmaster, no_case("<Postmaster>"));
         match grammar::path(input) {
             Ok((rest, mailbox)) => Ok((rest, Self::Mailbox(Mailbox::checked(mailbox)))),
-            Err(error) => { postmaster }.parse(input).map_err(|_: nom::Err<Error>| error),
+            Err(error) => Self::postmaster(input).map_err(|_| error),
         }
+    }
+
+    #[cold]
+    fn postmaster(input: &'a str) -> Parsed<'a, Self> {
+        value(Self::Postmaster, no_case("<Postmaster>")).parse(input)
     }
 
     /// The mailbox, if it is not the bare postmaster.

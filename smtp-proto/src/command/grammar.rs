@@ -38,7 +38,7 @@ const XCLI: u32 = fold(*b"XCLI");
 const XFOR: u32 = fold(*b"XFOR");
 
 /// `command = verb [ SP arguments ]` (RFC 5321, 2.4 and 4.1.1). White space at the end is taken.
-#[inline]
+#[inline(always)]
 pub(super) fn command(line: &[u8], options: Options) -> Result<Command<'_>, Error> {
     let Ok(text) = from_utf8(line) else {
         return Err(not_text(line));
@@ -85,7 +85,7 @@ fn not_text(line: &[u8]) -> Error {
 }
 
 /// What stands behind the verb, without the white space around it; `None` if the verb goes on.
-#[inline]
+#[inline(always)]
 fn spaced(rest: &str) -> Option<&str> {
     let ends = matches!(rest.as_bytes().first(), None | Some(b' ' | b'\t'));
     ends.then(|| trim(rest, [b' ', b'\t']))
@@ -109,7 +109,7 @@ fn hello(args: &str, options: Options) -> Result<Domain<'_>, Error> {
 }
 
 /// `mail = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF` (RFC 5321, 4.1.1.2)
-#[inline]
+#[inline(always)]
 fn mail(args: &str) -> Result<Command<'_>, Error> {
     const FROM: u32 = fold(*b"FROM");
     let path = match args.as_bytes() {
@@ -123,7 +123,7 @@ fn mail(args: &str) -> Result<Command<'_>, Error> {
 
 /// `rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path ) [SP Rcpt-parameters] CRLF`
 /// (RFC 5321, 4.1.1.3)
-#[inline]
+#[inline(always)]
 fn rcpt(args: &str) -> Result<Command<'_>, Error> {
     let path = match args.as_bytes() {
         [b'T' | b't', b'O' | b'o', b':', ..] => args.get(3..).unwrap_or_default(),
@@ -135,7 +135,7 @@ fn rcpt(args: &str) -> Result<Command<'_>, Error> {
 }
 
 /// A path, and what stands behind it. Spaces ahead of it are taken, as many clients send one behind the colon.
-#[inline]
+#[inline(always)]
 fn envelope<'a, T>(
     args: &'a str,
     mut path: impl Parser<&'a str, Output = T, Error = address::Error>,
@@ -148,7 +148,7 @@ fn envelope<'a, T>(
     }
 }
 
-#[inline]
+#[inline(always)]
 fn params<'a>(
     rest: &'a str,
     parse: impl FnOnce(&'a str) -> Result<(Params<'a>, Declared), param::Error>,
@@ -165,7 +165,7 @@ fn params<'a>(
 
 /// `bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ] CR LF`, `chunk-size = 1*DIGIT`, `end-marker = "LAST"`
 /// (RFC 3030, 2)
-#[inline]
+#[inline(always)]
 fn bdat(args: &str) -> Result<Command<'_>, Error> {
     let (digits, rest) = split(args, |octet| octet.is_ascii_digit());
     let last: Parsed<'_, _> = (opt((nom::character::complete::space1, no_case("LAST"))), eof).parse(rest);

@@ -9,7 +9,7 @@ use nom::sequence::{preceded, separated_pair};
 use nom::{IResult, Parser};
 
 use super::xtext::{Case, Parsed, decode, orcpt, printable, xtext};
-use super::{BodyType, DeliverBy, DeliverByMode, Error, Notify, Param, Ret, RrvsAction, Xtext};
+use super::{BodyType, DeliverBy, DeliverByMode, Error, Notify, Orcpt, Param, Ret, RrvsAction, Xtext};
 use crate::address::Mailbox;
 use crate::address::class::{KEYWORD, VALUE, is, no_case, octet, run, span, split};
 use crate::octets::{self, short};
@@ -128,20 +128,21 @@ const ORCPT: u64 = short(b"ORCPT");
 const RRVS: u64 = short(b"RRVS");
 
 /// `esmtp-param = esmtp-keyword ["=" esmtp-value]` (RFC 5321, 4.1.2). Behind it stands a space or nothing.
+///
+/// `made` is given the parameter, and its keyword if it is one of this side: a [`Param`] is large, and need not be put anywhere then.
 #[inline(always)]
-pub(super) fn param(
+pub(super) fn param<'a, T>(
     side: Option<Side>,
-) -> impl Fn(&str) -> IResult<&str, (Option<Keyword>, Param<'_>), Error> {
+    mut made: impl FnMut(Option<Keyword>, Param<'a>) -> T,
+) -> impl FnMut(&'a str) -> IResult<&'a str, T, Error> {
     move |input| {
         let found = Keyword::find(input.as_bytes());
         let Some((known, length)) = found.filter(|(known, _)| side.is_none_or(|side| known.side() == side))
         else {
-            return other(input).map(|(rest, param)| (rest, (None, param)));
+            return other(input).map(|(rest, param)| (rest, made(None, param)));
         };
-        match typed(known, input.get(length..).unwrap_or_default()) {
-            Ok((rest, param)) if matches!(rest.as_bytes().first(), None | Some(b' ')) => {
-                Ok((rest, (Some(known), param)))
-            }
+        match typed(known, input.get(length..).unwrap_or_default(), |param| made(Some(known), param)) {
+            Ok((rest, made)) if matches!(rest.as_bytes().first(), None | Some(b' ')) => Ok((rest, made)),
             _ => Err(nom::Err::Error(Error::BadValue(known.as_str()))),
         }
     }
@@ -159,45 +160,60 @@ fn other(input: &str) -> IResult<&str, Param<'_>, Error> {
     }
 }
 
-/// What stands behind a keyword that is known.
-#[inline]
-fn typed(keyword: Keyword, input: &str) -> Parsed<'_, Param<'_>> {
+/// What stands behind a keyword that is known, given to `made`.
+#[inline(always)]
+fn typed<'a, T>(keyword: Keyword, input: &'a str, made: impl FnOnce(Param<'a>) -> T) -> Parsed<'a, T> {
     match keyword {
-        Keyword::SmtpUtf8 => return Ok((input, Param::SmtpUtf8)),
-        Keyword::RequireTls => return Ok((input, Param::RequireTls)),
-        Keyword::Prdr => return Ok((input, Param::Prdr)),
+        Keyword::SmtpUtf8 => return Ok((input, made(Param::SmtpUtf8))),
+        Keyword::RequireTls => return Ok((input, made(Param::RequireTls))),
+        Keyword::Prdr => return Ok((input, made(Param::Prdr))),
         _ => {}
     }
     let (input, ()) = octet(b'=')(input)?;
     match keyword {
-        Keyword::Size => map(decimal(20), Param::Size).parse(input),
-        Keyword::Body => map(body, Param::Body).parse(input),
-        Keyword::Ret => map(ret, Param::Ret).parse(input),
-        Keyword::Envid => map(envid, Param::Envid).parse(input),
-        Keyword::Auth => map(auth, Param::Auth).parse(input),
+        Keyword::Size => decimal(20)(input).map(|(rest, size)| (rest, made(Param::Size(size)))),
+        Keyword::Body => body(input).map(|(rest, body)| (rest, made(Param::Body(body)))),
+        Keyword::Ret => ret(input).map(|(rest, ret)| (rest, made(Param::Ret(ret)))),
+        Keyword::Envid => envid(input).map(|(rest, id)| (rest, made(Param::Envid(Xtext::checked(id))))),
+        Keyword::Notify => notify(input).map(|(rest, notify)| (rest, made(Param::Notify(notify)))),
+        Keyword::Orcpt => orcpt(input).map(|(rest, text)| (rest, made(Param::Orcpt(Orcpt::checked(text))))),
+        _ => seldom(keyword, input).map(|(rest, param)| (rest, made(param))),
+    }
+}
+
+/// The values that few messages have.
+#[inline(never)]
+fn seldom(keyword: Keyword, input: &str) -> Parsed<'_, Param<'_>> {
+    match keyword {
+        Keyword::Auth => map(auth, |text| Param::Auth(Xtext::checked(text))).parse(input),
         Keyword::By => map(by, Param::By).parse(input),
         Keyword::HoldFor => map(seconds, Param::HoldFor).parse(input),
         Keyword::HoldUntil => map(date_time, Param::HoldUntil).parse(input),
         Keyword::MtPriority => map(priority, Param::MtPriority).parse(input),
         Keyword::Solicit => map(solicit, Param::Solicit).parse(input),
         Keyword::Mtrk => mtrk(input),
-        Keyword::Notify => map(notify, Param::Notify).parse(input),
-        Keyword::Orcpt => map(orcpt, Param::Orcpt).parse(input),
         Keyword::Rrvs => rrvs(input),
-        Keyword::SmtpUtf8 | Keyword::RequireTls | Keyword::Prdr => Err(nom::Err::Error(())),
+        _ => Err(nom::Err::Error(())),
     }
 }
 
 /// `1*nDIGIT`, as `size-value = 1*20DIGIT` (RFC 1870, 5). What overflows is refused.
-#[inline]
+#[inline(always)]
 pub(crate) fn decimal<'a>(digits: usize) -> impl Fn(&'a str) -> Parsed<'a, u64> {
     move |input| {
-        let (text, rest) = split(input, |octet| octet.is_ascii_digit());
-        if text.is_empty() || text.len() > digits {
-            return Err(nom::Err::Error(()));
+        let mut number = 0_u64;
+        let mut length = 0;
+        while let Some(octet) = input.as_bytes().get(length)
+            && octet.is_ascii_digit()
+        {
+            let sum = number.checked_mul(10).and_then(|ten| ten.checked_add(u64::from(octet - b'0')));
+            number = sum.ok_or(nom::Err::Error(()))?;
+            length += 1;
         }
-        let add = |sum: u64, digit: u8| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
-        text.bytes().try_fold(0, add).map(|number| (rest, number)).ok_or(nom::Err::Error(()))
+        match input.get(length..) {
+            Some(rest) if (1..=digits).contains(&length) => Ok((rest, number)),
+            _ => Err(nom::Err::Error(())),
+        }
     }
 }
 
@@ -242,17 +258,19 @@ fn ret(input: &str) -> Parsed<'_, Ret> {
 }
 
 /// `envid-parameter = "ENVID=" xtext` (RFC 3461, 4.4), which encodes printable ASCII
-fn envid(input: &str) -> Parsed<'_, Xtext<'_>> {
-    let short = verify(xtext(Case::Upper, printable), |text: &str| text.len() <= ENVID_MAX);
-    map(short, Xtext::checked).parse(input)
+#[inline(always)]
+fn envid(input: &str) -> Parsed<'_, &str> {
+    match xtext(Case::Upper, printable)(input) {
+        Ok((rest, text)) if text.len() <= ENVID_MAX => Ok((rest, text)),
+        _ => Err(nom::Err::Error(())),
+    }
 }
 
 /// `"AUTH=" xtext` (RFC 4954, 5), which encodes a mailbox or `<>`. Read is any text: Dovecot gives the name that its user has
 /// logged in by, which needs no domain, and a server that trusts nobody does nothing with it.
-fn auth(input: &str) -> Parsed<'_, Xtext<'_>> {
+fn auth(input: &str) -> Parsed<'_, &str> {
     let text = |octet: u8| !octet.is_ascii_control();
-    let short = verify(xtext(Case::Either, text), |text: &str| text.len() <= AUTH_MAX);
-    map(short, Xtext::checked).parse(input)
+    verify(xtext(Case::Either, text), |text: &str| text.len() <= AUTH_MAX).parse(input)
 }
 
 /// Whether this encodes a mailbox or `<>`: what is written.

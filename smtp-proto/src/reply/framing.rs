@@ -90,7 +90,7 @@ impl Framing {
                 // Nothing yet, or a CR with nothing behind it.
                 end if input.len() < window => {
                     // `max`: a caller that shortened the buffer gets no answer, not a panic.
-                    let searched = end.unwrap_or(searched.max(input.len()));
+                    let searched = end.unwrap_or_else(|| searched.max(input.len()));
                     (self.line, self.searched) = (line as u32, searched as u32);
                     return Ok(None);
                 }
