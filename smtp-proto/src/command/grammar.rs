@@ -7,10 +7,11 @@ use nom::combinator::{eof, opt};
 
 use super::{Attributes, BdatError, Command, Error, Mail, Options, Rcpt, Text, Verb, Word};
 use crate::address::class::{no_case, split, trim};
-use crate::address::grammar::Parsed;
+use crate::address::grammar::{Parsed, forward_path, reverse_path};
 use crate::address::{self, Domain, ForwardPath, ReversePath};
 use crate::auth::{Base64, MechanismName};
-use crate::param::{self, Declared, Params};
+use crate::param::grammar::Side;
+use crate::param::{Declared, Params};
 
 /// The four octets of a verb, or its first four, as a number. Letters of both cases give the same, and nothing else gives
 /// what a letter gives.
@@ -116,9 +117,9 @@ fn mail(args: &str) -> Result<Command<'_>, Error> {
         [a, b, c, d, b':', ..] if fold([*a, *b, *c, *d]) == FROM => args.get(5..).unwrap_or_default(),
         _ => return Err(Error::ReversePath(address::Error::Path)),
     };
-    let (from, rest) = envelope(path, ReversePath::parser).map_err(Error::ReversePath)?;
-    let (params, declared) = params(rest, Params::parse_mail, Error::ReversePath)?;
-    Ok(Command::Mail(Mail { from, params, declared }))
+    let (from, rest) = envelope(path, reverse_path).map_err(Error::ReversePath)?;
+    let (params, declared) = params(rest, Side::Mail, Error::ReversePath)?;
+    Ok(Command::Mail(Mail { from: ReversePath::checked(from), params, declared }))
 }
 
 /// `rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path ) [SP Rcpt-parameters] CRLF`
@@ -129,9 +130,9 @@ fn rcpt(args: &str) -> Result<Command<'_>, Error> {
         [b'T' | b't', b'O' | b'o', b':', ..] => args.get(3..).unwrap_or_default(),
         _ => return Err(Error::ForwardPath(address::Error::Path)),
     };
-    let (to, rest) = envelope(path, ForwardPath::parser).map_err(Error::ForwardPath)?;
-    let (params, declared) = params(rest, Params::parse_rcpt, Error::ForwardPath)?;
-    Ok(Command::Rcpt(Rcpt { to, params, declared }))
+    let (to, rest) = envelope(path, forward_path).map_err(Error::ForwardPath)?;
+    let (params, declared) = params(rest, Side::Rcpt, Error::ForwardPath)?;
+    Ok(Command::Rcpt(Rcpt { to: ForwardPath::checked(to), params, declared }))
 }
 
 /// A path, and what stands behind it. Spaces ahead of it are taken, as many clients send one behind the colon.
@@ -151,7 +152,7 @@ fn envelope<'a, T>(
 #[inline(always)]
 fn params<'a>(
     rest: &'a str,
-    parse: impl FnOnce(&'a str) -> Result<(Params<'a>, Declared), param::Error>,
+    side: Side,
     behind: fn(address::Error) -> Error,
 ) -> Result<(Params<'a>, Declared), Error> {
     if rest.is_empty() {
@@ -160,7 +161,7 @@ fn params<'a>(
     if !rest.starts_with(' ') {
         return Err(behind(address::Error::Path));
     }
-    parse(rest).map_err(Error::Params)
+    Params::parse(rest, side).map_err(Error::Params)
 }
 
 /// `bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ] CR LF`, `chunk-size = 1*DIGIT`, `end-marker = "LAST"`

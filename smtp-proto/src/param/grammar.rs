@@ -23,7 +23,7 @@ const SOLICIT_MAX: usize = 1000;
 
 /// The command that parameters belong to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Mail,
     Rcpt,
 }

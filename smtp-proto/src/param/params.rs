@@ -71,8 +71,8 @@ impl<'a> Params<'a> {
 
     /// `Mail-parameters = esmtp-param *(SP esmtp-param)`, and Rcpt-parameters the same (RFC 5321, 4.1.2). More than one
     /// space between two is taken.
-    #[inline]
-    fn parse(text: &'a str, side: Side) -> Result<(Self, Declared), Error> {
+    #[inline(always)]
+    pub(crate) fn parse(text: &'a str, side: Side) -> Result<(Self, Declared), Error> {
         let text = trim(text, [b' ']);
         let declared = declared(text, Some(side))?;
         Ok((Self(Cow::Borrowed(text)), declared))
@@ -269,7 +269,7 @@ impl Params<'_> {
 }
 
 /// Reads every parameter of `text` once. With no side given, each keyword is taken for its own command's.
-#[inline]
+#[inline(always)]
 fn declared(text: &str, side: Option<Side>) -> Result<Declared, Error> {
     let mut declared = Declared::default();
     let mut seen = 0_u32;

@@ -132,7 +132,9 @@ pub(crate) fn xtext<'a>(
         let octets = input.as_bytes();
         let end = octets::position(octets, 0, |at| match octets[at] {
             // The two digits behind it are not asked about.
-            b'+' => !hexchar(case)(input.get(at..).unwrap_or_default()).is_ok_and(|(_, octet)| encodes(octet)),
+            b'+' => {
+                !hexchar(case)(input.get(at..).unwrap_or_default()).is_ok_and(|(_, octet)| encodes(octet))
+            }
             octet => !is(octet, XCHAR),
         });
         match input.split_at_checked(end) {
