@@ -116,15 +116,19 @@ fn limit(input: &[u8]) -> IResult<&[u8], (&[u8], u32), ()> {
 }
 
 /// 1*`max`DIGIT and nothing behind it.
+#[inline]
 pub(super) fn number<N: TryFrom<u64>>(max: usize, input: &[u8]) -> Result<N, ()> {
     if input.is_empty() || input.len() > max {
         return Err(());
     }
-    let add = |n: u64, digit: &u8| {
-        let digit = digit.wrapping_sub(b'0');
-        n.checked_mul(10)?.checked_add(u64::from(digit)).filter(|_| digit <= 9)
-    };
-    let number = input.iter().try_fold(0, add).ok_or(())?;
+    let mut number = 0_u64;
+    for octet in input {
+        let digit = octet.wrapping_sub(b'0');
+        if digit > 9 {
+            return Err(());
+        }
+        number = number.checked_mul(10).and_then(|ten| ten.checked_add(digit.into())).ok_or(())?;
+    }
     number.try_into().map_err(|_| ())
 }
 

@@ -88,6 +88,7 @@ impl Param<'_> {
 
     /// The extension that a server must have offered for this parameter; `None` for one that is not known.
     #[must_use]
+    #[inline]
     pub const fn extension(&self) -> Option<Extension> {
         Some(match self {
             Self::Size(_) => Extension::Size,
