@@ -11,12 +11,14 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
+use crate::Shutdown;
+
 /// One connection, with its clock.
 ///
 /// Deadlines are ages of the connection rather than durations, so that a peer that drips octets cannot renew them.
 ///
-/// A blocking transport implements this with futures that block for a moment, and are pending in between, so that
-/// what they are raced with is looked at too.
+/// A blocking transport implements this with futures that block, and are pending only when the shutdown that it was told to
+/// [heed](Self::heed) begins.
 pub trait Io: Send {
     /// The time since the connection was opened. Never goes back.
     fn age(&self) -> Duration;
@@ -45,6 +47,12 @@ pub trait Io: Send {
         bufs: &[IoSlice<'_>],
         until: Option<Duration>,
     ) -> impl Future<Output = io::Result<usize>> + Send;
+
+    /// Reads and writes from here on are raced with `shutdown`. For transports that block: one that waits when it begins
+    /// is pending once, and then goes on. All others have it from the race itself, and do nothing.
+    fn heed(&mut self, shutdown: &Shutdown) {
+        let _ = shutdown;
+    }
 
     /// The other end's address, where the transport has one.
     fn peer(&self) -> Option<SocketAddr> {
@@ -92,6 +100,11 @@ pub trait Listener: Send {
     /// # Errors
     /// As the system gives them; [`accept_loop`](crate::accept_loop) tells those that pass from those that stay.
     fn accept(&mut self) -> impl Future<Output = io::Result<Self::Io>> + Send;
+
+    /// As [`Io::heed`]: accepting, and what is accepted, is raced with `shutdown`.
+    fn heed(&mut self, shutdown: &Shutdown) {
+        let _ = shutdown;
+    }
 
     /// Runs `task` beside the caller. A runtime that cannot drops it.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);

@@ -93,8 +93,14 @@ impl<I: Io> Connection<I> {
     /// # Errors
     ///
     /// If the configuration [is none for a server](Config::check), or that of TLS can't be used.
-    pub fn new(io: I, config: Arc<Config>, security: Security, shutdown: Shutdown) -> Result<Self, Error> {
+    pub fn new(
+        mut io: I,
+        config: Arc<Config>,
+        security: Security,
+        shutdown: Shutdown,
+    ) -> Result<Self, Error> {
         config.check().map_err(|error| Error::new(error, Stage::Connect))?;
+        io.heed(&shutdown);
         let link = match &security {
             #[cfg(feature = "rustls")]
             Security::Implicit(tls) => Link::tls(handshake::tls(tls)?),
