@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use crate::peer::{self, installed, interop, node, python, tool};
 use crate::process::{listening, run, serve};
-use crate::receiver::{Runtime, server};
+use crate::receiver::{GREY, Runtime, server};
 use crate::room::{SIZE, configure, open, port, room};
 use crate::sender::Client;
 use crate::store::{Files, Store};
@@ -36,13 +36,13 @@ pub(crate) const ALL: [Entry; 10] = [
     (
         "Postfix",
         "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH SCRAM-SHA-1, AUTH SCRAM-SHA-256, overlapped, \
-         CHUNKING, CHUNKING in flight, SMTPUTF8, DSN, 451, 421, 552",
+         CHUNKING, CHUNKING in flight, SMTPUTF8, DSN, 451, greylisting, 421, 552",
         postfix,
     ),
     (
         "Exim",
         "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, overlapped, CHUNKING, CHUNKING in flight, SMTPUTF8, DSN, \
-         PRDR, PIPECONNECT, 451, 421, 552",
+         PRDR, PIPECONNECT, 451, greylisting, 421, 552",
         exim,
     ),
     ("Dovecot LMTP", "STARTTLS, implicit TLS, overlapped, CHUNKING, CHUNKING in flight, LMTP, 451", || {
@@ -52,7 +52,7 @@ pub(crate) const ALL: [Entry; 10] = [
         "Dovecot submission",
         "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH SCRAM-SHA-1, AUTH SCRAM-SHA-256, overlapped, \
          CHUNKING, CHUNKING in flight, DSN, 451, 552",
-        || &DOVECOT.1,
+        dovecot_submission,
     ),
     ("aiosmtpd", "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, SMTPUTF8, 451, 421, 552", || &AIOSMTPD),
     (
@@ -107,7 +107,7 @@ static POSTFIX: LazyLock<Peer> = LazyLock::new(|| {
     }
     own("postfix", &folder.join("data"));
     own("nobody:nogroup", &folder.join("mail"));
-    let (plain, tls) = (port(), port());
+    let (plain, tls, grey) = (port(), port(), postgrey());
     let relays = relays(|transport, domain, host, port| match transport {
         "lmtp" => format!("{domain}=lmtp:inet:127.0.0.1:{port} "),
         transport => format!("{domain}={transport}:[{host}]:{port} "),
@@ -118,6 +118,7 @@ static POSTFIX: LazyLock<Peer> = LazyLock::new(|| {
         ("root", root.to_str().unwrap()),
         ("plain", &plain.to_string()),
         ("tls", &tls.to_string()),
+        ("grey", &grey.to_string()),
         ("relays", &relays),
         ("domains", &domains),
     ];
@@ -151,6 +152,26 @@ static POSTFIX: LazyLock<Peer> = LazyLock::new(|| {
     }
 });
 
+/// Starts what Postfix asks who is to be put off; gives the port.
+fn postgrey() -> u16 {
+    let root = installed("roots/postgrey/usr");
+    let folder = room().folder("postgrey");
+    own("nobody:nogroup", &folder);
+    let port = port();
+    let mut command = tool("perl");
+    // It runs with -T, which hears of no PERL5LIB. Without lists, nobody is spared.
+    command.arg("-T").arg("-I").arg(root.join("share/perl5"));
+    for version in fs::read_dir(root.join("lib/x86_64-linux-gnu/perl5")).unwrap() {
+        command.arg("-I").arg(version.unwrap().path());
+    }
+    command.arg(root.join("sbin/postgrey")).arg(format!("--inet=127.0.0.1:{port}"));
+    command.arg(format!("--dbdir={}", folder.display())).args(["--user=nobody", "--group=nogroup"]);
+    command.args(["--delay=1", "--greylist-action=451 4.7.1"]);
+    serve(command.args(["--whitelist-clients=/dev/null", "--whitelist-recipients=/dev/null"]));
+    listening(port);
+    port
+}
+
 static EXIM: LazyLock<Peer> = LazyLock::new(|| {
     let folder = room().folder("exim");
     for folder in ["spool", "log", "mail"] {
@@ -173,7 +194,7 @@ static EXIM: LazyLock<Peer> = LazyLock::new(|| {
     let values = [("plain", &*plain.to_string()), ("tls", &tls.to_string()), ("relays", &relays)];
     let configuration = folder.join("exim.conf");
     configure("exim.conf", &configuration, &folder, &values);
-    serve(Command::new(&program).arg("-C").arg(configuration).arg("-bdf"));
+    serve(Command::new(&program).arg("-C").arg(configuration).args(["-bdf", "-q1s"]));
     listening(plain);
     Peer {
         name: "Exim",
@@ -394,14 +415,20 @@ pub(crate) fn exim() -> &'static Peer {
     &EXIM
 }
 
+pub(crate) fn dovecot_submission() -> &'static Peer {
+    &DOVECOT.1
+}
+
 /// What to say in a relay's configuration so that it relays to our servers: the transport, the recipients' domain, our host and port.
 fn relays(tell: impl Fn(&str, &str, &str, u16) -> String) -> String {
     let mut told = String::new();
     for of in Client::ALL {
         let ours = target(of);
         told += &tell("plain", &format!("plain.{of}.test"), "127.0.0.1", ours.plain);
+        told += &tell("starttls", &format!("starttls.{of}.test"), "localhost", ours.plain);
         told += &tell("secure", &format!("secure.{of}.test"), "localhost", ours.plain);
         told += &tell("lmtp", &format!("lmtp.{of}.test"), "127.0.0.1", ours.lmtp);
+        told += &tell("plain", &format!("{GREY}{of}.test"), "127.0.0.1", ours.grey);
     }
     told
 }
