@@ -9,6 +9,7 @@
 #![expect(clippy::unwrap_used, reason = "a failure of anything that a test needs is its failure")]
 
 mod clients;
+mod heard;
 mod mail;
 mod matrix;
 mod peer;

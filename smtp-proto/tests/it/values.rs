@@ -267,6 +267,10 @@ fn values_of_parameters_are_checked() {
         ("ORCPT=rfc822;+00", false),
         ("ORCPT=rfc822;+e4", false),
         ("ORCPT=rfc822;ä", false),
+        // As Postfix has it.
+        ("ORCPT=rfc822;+C3+A4@b", true),
+        ("ORCPT=rfc822;+C3@b", false),
+        ("ORCPT=rfc822;+C2+85@b", false),
         ("ORCPT=utf-8;ä@b", true),
         ("ORCPT=utf-8;\\x{E4}@b", true),
         ("ORCPT=utf-8;\\x{D800}@b", false),
@@ -558,4 +562,5 @@ fn finders_give_what_stands_there() {
     );
     let orcpt = params.orcpt().unwrap();
     assert_eq!((orcpt.address_type(), orcpt.address().as_ref()), ("rfc822", "a b@c"));
+    assert_eq!(Orcpt::parse("rfc822;+C3+A4@b").unwrap().address(), "ä@b");
 }
