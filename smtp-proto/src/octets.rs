@@ -89,7 +89,7 @@ const HIGH: u64 = ONES << 7;
 
 /// The highest bit of each octet that is no letter and no digit.
 #[inline(always)]
-const fn others(octets: u64) -> u64 {
+pub(crate) const fn others(octets: u64) -> u64 {
     // Each sum stays in its octet: of seven bits, plus what takes the first octet of a range to 0x80.
     let seven = octets & !HIGH;
     let lower = seven | (ONES * 0x20);
@@ -100,7 +100,7 @@ const fn others(octets: u64) -> u64 {
 
 /// Eight octets from `at` on as a number, the first of them lowest; zero for those behind the end.
 #[inline(always)]
-fn load(octets: &[u8], at: usize) -> u64 {
+pub(crate) fn load(octets: &[u8], at: usize) -> u64 {
     if let Some(eight) = octets.get(at..).and_then(|rest| rest.first_chunk()) {
         return u64::from_le_bytes(*eight);
     }
