@@ -178,6 +178,7 @@ pub mod extension;
 pub mod limits;
 pub mod line;
 pub mod link;
+mod marks;
 mod octets;
 pub mod param;
 pub mod proxy;

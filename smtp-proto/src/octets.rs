@@ -19,28 +19,18 @@ pub(crate) fn find<const LIMIT: u8>(
 
 /// Where the first octet from `from` on is that is below `LIMIT`, at most 0x80.
 #[inline(always)]
-fn first_below<const LIMIT: u8>(octets: &[u8], from: usize) -> Option<usize> {
-    let rest = octets.get(from..)?;
-    let (eights, ragged) = rest.as_chunks();
-    for (n, eight) in eights.iter().enumerate() {
-        if let Some(at) = below::<LIMIT>(*eight) {
-            return Some(from + 8 * n + at);
+fn first_below<const LIMIT: u8>(octets: &[u8], mut from: usize) -> Option<usize> {
+    while from < octets.len() {
+        let word = load(octets, from);
+        // The borrow of one goes only to those behind it: of what is marked, the first is right. What is behind the end is marked, too.
+        let below = word.wrapping_sub(ONES * LIMIT as u64) & !word & HIGH;
+        if below != 0 {
+            let at = from + below.trailing_zeros() as usize / 8;
+            return (at < octets.len()).then_some(at);
         }
+        from += 8;
     }
-    // The last eight, of which some were looked at.
-    match rest.last_chunk() {
-        _ if ragged.is_empty() => None,
-        Some(last) => below::<LIMIT>(*last).map(|at| octets.len() - 8 + at),
-        None => ragged.iter().position(|octet| *octet < LIMIT).map(|at| from + at),
-    }
-}
-
-#[inline(always)]
-fn below<const LIMIT: u8>(eight: [u8; 8]) -> Option<usize> {
-    let word = u64::from_le_bytes(eight);
-    // The borrow of one goes only to those behind it: of what is marked, the first is right.
-    let below = word.wrapping_sub(ONES * LIMIT as u64) & !word & HIGH;
-    if below == 0 { None } else { Some(below.trailing_zeros() as usize / 8) }
+    None
 }
 
 /// A keyword of 3 to 16 octets in lower case, as its first and its last half: with the length, all of it. Of up to 8 octets the first
@@ -89,7 +79,7 @@ const HIGH: u64 = ONES << 7;
 
 /// The highest bit of each octet that is no letter and no digit.
 #[inline(always)]
-const fn others(octets: u64) -> u64 {
+pub(crate) const fn others(octets: u64) -> u64 {
     // Each sum stays in its octet: of seven bits, plus what takes the first octet of a range to 0x80.
     let seven = octets & !HIGH;
     let lower = seven | (ONES * 0x20);
@@ -100,7 +90,7 @@ const fn others(octets: u64) -> u64 {
 
 /// Eight octets from `at` on as a number, the first of them lowest; zero for those behind the end.
 #[inline(always)]
-fn load(octets: &[u8], at: usize) -> u64 {
+pub(crate) fn load(octets: &[u8], at: usize) -> u64 {
     if let Some(eight) = octets.get(at..).and_then(|rest| rest.first_chunk()) {
         return u64::from_le_bytes(*eight);
     }

@@ -9,7 +9,7 @@ use nom::{IResult, Parser};
 
 use super::class::{ATEXT, DCONTENT, KEYWORD, LDH, QTEXT, has_control, is, no_case, octet, run, split};
 use super::{Error, Literal};
-use crate::octets;
+use crate::marks::Marks;
 
 pub(crate) type Parsed<'a, T> = IResult<&'a str, T, Error>;
 
@@ -82,43 +82,53 @@ fn route(input: &str) -> Parsed<'_, &str> {
 }
 
 /// `Mailbox = Local-part "@" ( Domain / address-literal )` (RFC 5321, 4.1.2). Gives its text and the place of its "@".
-#[inline(never)]
+#[inline(always)]
 pub(super) fn mailbox(input: &str) -> Parsed<'_, (&str, usize)> {
+    let (at, end) = ends(input).or_else(fail)?;
+    match input.split_at_checked(end.into()) {
+        Some((text, rest)) => Ok((rest, (text, at.into()))),
+        None => fail(Error::Domain),
+    }
+}
+
+/// The places of a mailbox' "@" and of its end: two numbers, since more than that is returned by way of memory.
+#[inline(never)]
+fn ends(input: &str) -> Result<(u8, u8), Error> {
     let octets = input.as_bytes();
+    let mut marks = Marks::new(octets);
     let at = if octets.first() == Some(&b'"') {
         quoted_string(input).map(|(_, text)| text.len())
     } else {
-        dot_atoms(octets)
+        dot_atoms(octets, &mut marks)
     };
-    let Ok(at) = at else { return fail(Error::LocalPart) };
+    let Ok(at) = at else { return Err(Error::LocalPart) };
     let end = match octets.get(at) {
-        Some(b'@') => host(input, at + 1).or_else(fail)?,
-        Some(b'>') | None => return fail(Error::Domain),
-        Some(_) => return fail(Error::LocalPart),
+        Some(b'@') => host(input, at + 1, &mut marks)?,
+        Some(b'>') | None => return Err(Error::Domain),
+        Some(_) => return Err(Error::LocalPart),
     };
-    let (text, rest) = input.split_at(end);
-    if text.len() > PATH_MAX - "<>".len() {
-        return fail(Error::TooLong);
+    if end > PATH_MAX - "<>".len() {
+        return Err(Error::TooLong);
     }
     // Within the classes, only text that is not ASCII can hide a control: one of C1.
-    if !text.is_ascii() && has_control(text) {
-        return fail(Error::Control);
+    if input.get(..end).is_some_and(|text| !text.is_ascii() && has_control(text)) {
+        return Err(Error::Control);
     }
-    Ok((rest, (text, at)))
+    Ok((at as u8, end as u8))
 }
 
 /// `Dot-string = Atom *("." Atom)`, `Atom = 1*atext` (RFC 5321, 4.1.2)
 #[inline]
 pub(super) fn dot_string(input: &str) -> Parsed<'_, &str> {
-    let (text, rest) = input.split_at(dot_atoms(input.as_bytes())?);
+    let (text, rest) = input.split_at(dot_atoms(input.as_bytes(), &mut Marks::new(input.as_bytes()))?);
     Ok((rest, text))
 }
 
 /// [`dot_string`]'s length.
 #[inline(always)]
-fn dot_atoms(octets: &[u8]) -> Result<usize, nom::Err<Error>> {
+fn dot_atoms(octets: &[u8], marks: &mut Marks<'_>) -> Result<usize, nom::Err<Error>> {
     let mut atom = 0;
-    let end = octets::position(octets, 0, |at| match octets[at] {
+    let end = marks.position(0, |at| match octets[at] {
         b'.' if at > atom => {
             atom = at + 1;
             false
@@ -150,19 +160,19 @@ fn quoted_pair(input: &str) -> Parsed<'_, &str> {
 /// `( Domain / address-literal )`, and no longer than a domain may be.
 #[inline]
 pub(super) fn domain_or_literal(input: &str) -> Parsed<'_, &str> {
-    let (text, rest) = input.split_at(host(input, 0).or_else(fail)?);
+    let (text, rest) = input.split_at(host(input, 0, &mut Marks::new(input.as_bytes())).or_else(fail)?);
     Ok((rest, text))
 }
 
 /// The same from `at`. Gives where it ends.
 #[inline(always)]
-fn host(input: &str, at: usize) -> Result<usize, Error> {
+fn host(input: &str, at: usize, marks: &mut Marks<'_>) -> Result<usize, Error> {
     let octets = input.as_bytes();
     let end = match octets.get(at) {
         Some(b'[') => {
             at + address_literal(input.get(at..).unwrap_or_default()).map_err(|_| Error::Literal)?.1.len()
         }
-        _ => domain(octets, at)?,
+        _ => domain(octets, at, marks)?,
     };
     if end - at > DOMAIN_MAX { Err(Error::TooLong) } else { Ok(end) }
 }
@@ -171,9 +181,9 @@ fn host(input: &str, at: usize) -> Result<usize, Error> {
 ///
 /// `sub-domain = Let-dig [Ldh-str]` (RFC 5321, 4.1.2), `sub-domain =/ U-label` (RFC 6531, 3.3): no hyphen at either end.
 #[inline(always)]
-fn domain(octets: &[u8], at: usize) -> Result<usize, Error> {
+fn domain(octets: &[u8], at: usize, marks: &mut Marks<'_>) -> Result<usize, Error> {
     let mut label = at;
-    let end = octets::position(octets, at, |here| match octets[here] {
+    let end = marks.position(at, |here| match octets[here] {
         b'.' if here > label && octets[here - 1] != b'-' => {
             label = here + 1;
             false

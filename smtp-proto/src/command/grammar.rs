@@ -139,10 +139,10 @@ fn rcpt(args: &str) -> Result<Command<'_>, Error> {
 #[inline(always)]
 fn envelope<'a, T>(
     args: &'a str,
-    mut path: impl Parser<&'a str, Output = T, Error = address::Error>,
+    path: impl FnOnce(&'a str) -> Parsed<'a, T>,
 ) -> Result<(T, &'a str), address::Error> {
     let (_, args) = split(args, |octet| matches!(octet, b' ' | b'\t'));
-    match path.parse(args) {
+    match path(args) {
         Ok((rest, path)) => Ok((path, rest)),
         Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error),
         Err(nom::Err::Incomplete(_)) => Err(address::Error::Path),
