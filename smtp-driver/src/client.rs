@@ -97,7 +97,7 @@ impl<I: Io> Connection<I> {
         let trace = Trace::client(io.peer());
         let span = trace.span();
         let mut this = Self {
-            pump: Pump { io, link },
+            pump: Pump::new(io, link),
             client: Client::new(config),
             transfer: Transfer::default(),
             options: Arc::clone(&options),
@@ -244,7 +244,7 @@ impl<I: Io> Connection<I> {
 
     /// Gives back the memory of the buffers, before a wait that may be long.
     pub(crate) fn release(&mut self) {
-        self.pump.link.release();
+        self.pump.release();
     }
 
     /// QUIT, and closes without waiting for what the server says to it.

@@ -116,6 +116,10 @@ pub trait Listener: Send {
 /// The room that a read is given: one TLS record, and about what a socket has ready in one piece.
 pub const READ: usize = 16 * 1024;
 
+/// The room for the first read into a buffer without memory: a flight of commands, or a short message. Of many connections that
+/// take turns, each then reads into what the last one has just given back, and allocator and cache have it at hand.
+pub const FIRST: usize = READ / 4;
+
 /// The room for a read that `buf` has as it is: 0 if there is too little to be worth a system call.
 #[must_use]
 pub fn room(buf: &BytesMut) -> usize {
@@ -128,10 +132,12 @@ pub fn room(buf: &BytesMut) -> usize {
 const MIN_READ: usize = READ / 8;
 
 /// Sees to room for a read in `buf`, and says whether it had to. Call it only when there is something to read.
+///
+/// A buffer that has no memory gets [`FIRST`] octets, one that has too little [`READ`] more.
 pub fn make_room(buf: &mut BytesMut) -> bool {
     let lacking = room(buf) == 0;
     if lacking {
-        buf.reserve(READ);
+        buf.reserve(if buf.capacity() == 0 { FIRST } else { READ });
     }
     lacking
 }
@@ -171,14 +177,15 @@ mod tests {
         let mut buf = BytesMut::new();
         assert_eq!(room(&buf), 0);
         assert!(make_room(&mut buf));
-        assert_eq!(room(&buf), READ);
+        assert_eq!(room(&buf), FIRST);
         assert!(!make_room(&mut buf));
         give_back(&mut buf, false);
-        assert_eq!(room(&buf), READ, "kept by its owner");
+        assert_eq!(room(&buf), FIRST, "kept by its owner");
         give_back(&mut buf, true);
         assert_eq!(buf.capacity(), 0);
         buf.extend_from_slice(b"kept");
         let made = make_room(&mut buf);
+        assert_eq!((made, room(&buf)), (true, READ));
         give_back(&mut buf, made);
         assert_eq!(buf, "kept");
     }
