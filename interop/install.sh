@@ -18,7 +18,7 @@ TOOLS=(libdb5.3 libicu72 libnsl2 libsasl2-2 libsasl2-modules libsasl2-modules-db
        libidn2-0 libpcre2-8-0 libevent-2.1-7
        dovecot-core dovecot-lmtpd dovecot-submissiond
        swaks libnet-ssleay-perl libauthen-sasl-perl libdigest-hmac-perl libio-socket-ssl-perl msmtp git git-email libmailtools-perl curl
-       openssl python3 python3-venv)
+       nmap testssl.sh openssl python3 python3-venv)
 WHEELS=('aiosmtpd==1.4.6' 'aiosmtplib==5.1.3')
 MODULES=('smtp-server@3.21.6' 'nodemailer@10.6.0' 'Haraka@3.3.4')
 
@@ -94,7 +94,7 @@ fi
     for root in "${ROOTS[@]}"; do
         dpkg-deb -W --showformat='${Package} ${Version}\n' "$dest/debs/${root%% *}"_*.deb
     done
-    dpkg-query -W -f='${Package} ${Version}\n' dovecot-core swaks curl msmtp git-email
+    dpkg-query -W -f='${Package} ${Version}\n' dovecot-core swaks curl msmtp git-email nmap testssl.sh
     "$dest/venv/bin/python" -c 'import platform; print("python", platform.python_version())'
     echo "node $(node --version)"
     printf '%s\n' "${WHEELS[@]}" "${MODULES[@]}" | sed -E 's/==|@/ /'

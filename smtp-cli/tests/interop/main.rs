@@ -21,6 +21,7 @@ mod room;
 mod sender;
 mod servers;
 mod store;
+mod suites;
 mod targets;
 mod transcripts;
 mod wire;
@@ -34,7 +35,8 @@ fn main() {
     // What most tests do is wait.
     arguments.test_threads = arguments.test_threads.or(Some(8));
     let mut trials: Vec<Trial> = Vec::new();
-    let tables = [servers::trials(&mut trials), clients::trials(&mut trials)];
+    let suites = suites::trials(&mut trials);
+    let tables = [servers::trials(&mut trials), clients::trials(&mut trials), suites];
     transcripts::trials(&mut trials);
     wire::trials(&mut trials);
     probe::trials(&mut trials);

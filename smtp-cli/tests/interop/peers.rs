@@ -46,13 +46,15 @@ pub(crate) const ALL: [Entry; 11] = [
         exim,
     ),
     ("OpenSMTPD", "STARTTLS, implicit TLS, DSN, 451, 421, 552", || &mta::OPENSMTPD),
-    ("Dovecot LMTP", "STARTTLS, implicit TLS, overlapped, CHUNKING, CHUNKING in flight, LMTP, 451", || {
-        &DOVECOT.0
-    }),
+    (
+        "Dovecot LMTP",
+        "STARTTLS, implicit TLS, overlapped, CHUNKING, CHUNKING in flight, LMTP, 451, 552",
+        || &DOVECOT.0,
+    ),
     (
         "Dovecot submission",
         "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH SCRAM-SHA-1, AUTH SCRAM-SHA-256, overlapped, \
-         CHUNKING, CHUNKING in flight, DSN, 451, 552",
+         CHUNKING, CHUNKING in flight, DSN, 451, 421, 552",
         dovecot_submission,
     ),
     ("aiosmtpd", "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, SMTPUTF8, 451, 421, 552", || &AIOSMTPD),
@@ -66,7 +68,7 @@ pub(crate) const ALL: [Entry; 11] = [
         "STARTTLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH XOAUTH2, overlapped, SMTPUTF8, DSN, LMTP, 451, 421, 552",
         || &SMTP_SERVER.1,
     ),
-    ("chasquid", "STARTTLS, implicit TLS, AUTH PLAIN, overlapped, SMTPUTF8, 552", || &CHASQUID),
+    ("chasquid", "STARTTLS, implicit TLS, AUTH PLAIN, overlapped, SMTPUTF8, 451, 421, 552", || &CHASQUID),
     (
         "Haraka",
         "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, overlapped, SMTPUTF8, 451, 421, 552",
@@ -94,6 +96,18 @@ pub(crate) fn has(rows: &str, row: &str) -> bool {
 const NO_TLS: &str = "OpenSMTPD 6.8 as Debian 12 has it fails every handshake with OpenSSL 3, whatever the key and the version of TLS. \
     Nothing is sent then, in the clear least of all";
 
+const KNOWS_ALL: &str =
+    "smtp-sink takes all, or can be told to refuse a command to all: there is nobody to be told apart";
+
+/// Cells that are empty, though one would look for something there.
+pub(crate) const NONE: [(&str, &str, &str); 5] = [
+    ("smtp-sink", "550", KNOWS_ALL),
+    ("smtp-sink", "451", KNOWS_ALL),
+    ("smtp-sink", "421", KNOWS_ALL),
+    ("smtp-sink", "552", KNOWS_ALL),
+    ("Dovecot LMTP", "421", "Nothing in Dovecot's configuration has LMTP answer so"),
+];
+
 /// Cells that are another way than they should: server, row, and why. Their tests show that they still are.
 pub(crate) const QUIRKS: [(&str, &str, &str); 4] = [
     ("OpenSMTPD", "STARTTLS", NO_TLS),
@@ -120,14 +134,15 @@ static DOVECOT: LazyLock<(Peer, Peer)> = LazyLock::new(|| {
     let mut users = format!("alice:{{PLAIN}}secret:65534:65534::{}/alice::\n", mail.display());
     // There is nowhere to put what comes for `later`: that is seen once the message is there.
     let nowhere = Path::new("/proc/nowhere");
-    for (user, home) in
-        [("bob", mail.join("bob")), ("carol", mail.join("carol")), ("later", nowhere.to_owned())]
-    {
-        users += &format!(
-            "{user}@example.test:{{PLAIN}}secret:65534:65534::{}::
-",
-            home.display()
-        );
+    let full = format!("userdb_quota_rule=*:bytes={SIZE}");
+    for (user, home, fields) in [
+        ("bob", mail.join("bob"), ""),
+        ("carol", mail.join("carol"), ""),
+        ("full", mail.join("full"), &full),
+        ("later", nowhere.to_owned(), ""),
+    ] {
+        let home = home.display();
+        users += &format!("{user}@example.test:{{PLAIN}}secret:65534:65534::{home}::{fields}\n");
     }
     fs::write(folder.join("users"), users).unwrap();
     let ports = [(); 4].map(|()| port());
@@ -234,11 +249,14 @@ static CHASQUID: LazyLock<Peer> = LazyLock::new(|| {
     let ports = [(); 3].map(|()| port().to_string());
     let values = [("relay", &*ports[0]), ("plain", &*ports[1]), ("tls", &*ports[2])];
     configure("chasquid.conf", &folder.join("chasquid.conf"), &folder, &values);
-    for user in ["alice", "bob", "carol"] {
+    for user in ["alice", "bob", "carol", "later"] {
         let mut command = Command::new(root.join("chasquid-util"));
         command.arg(format!("-C={}", folder.display())).args(["user-add", &format!("{user}@example.test")]);
         done(command.arg("--password=secret"));
     }
+    let hook = room().folder("chasquid/hooks").join("post-data");
+    fs::copy(interop("config/chasquid-post-data"), &hook).unwrap();
+    open(&hook, 0o755);
     serve(Command::new(root.join("chasquid")).arg(format!("-config_dir={}", folder.display())));
     let [_, plain, tls] = ports.map(|port| port.parse().unwrap());
     listening(plain);
