@@ -65,6 +65,7 @@ impl Socket {
     }
 
     /// The socket itself.
+    #[must_use]
     pub const fn get_ref(&self) -> &socket2::Socket {
         &self.socket
     }

@@ -57,6 +57,7 @@ pub struct Connection<I> {
 /// A message that failed with its connection: what is known of it, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
+#[non_exhaustive]
 pub struct SendError {
     /// What became of the message for each recipient.
     pub report: Report,

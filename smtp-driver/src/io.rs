@@ -121,6 +121,7 @@ pub const READ: usize = 16 * 1024;
 pub const FIRST: usize = READ / 4;
 
 /// The room for a read that `buf` has as it is: 0 if there is too little to be worth a system call.
+#[must_use]
 pub fn room(buf: &BytesMut) -> usize {
     match buf.capacity() - buf.len() {
         0..MIN_READ => 0,
