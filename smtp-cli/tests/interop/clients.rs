@@ -57,7 +57,7 @@ const CLIENTS: [Client; 8] = [
         "curl",
         make::curl,
         nasty,
-        "plain, STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH XOAUTH2, wrong password",
+        "plain, STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH XOAUTH2, wrong password, SMTPUTF8",
     ),
     (
         "msmtp",
@@ -82,10 +82,15 @@ const CLIENTS: [Client; 8] = [
         "nodemailer",
         make::nodemailer,
         nasty,
-        "plain, STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH XOAUTH2, wrong password, SMTPUTF8, DSN, LMTP",
+        "plain, STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH XOAUTH2, wrong password, SMTPUTF8, DSN, LMTP, PIPELINING",
     ),
     ("smtp-source", make::smtp_source, make::with_an_empty_line, "plain, LMTP"),
-    ("git send-email", make::git, patch, "plain, AUTH PLAIN, wrong password"),
+    (
+        "git send-email",
+        make::git,
+        patch,
+        "plain, STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, wrong password",
+    ),
 ];
 
 /// A relay: its name, how it is started, to whom it relays, and its rows, each with the transport that its configuration has for it.

@@ -227,7 +227,10 @@ pub(super) fn git(way: &Way<'_>) -> Command {
         "--suppress-cc=all".into(),
     ]);
     if way.security != Security::Plain {
-        command.arg("--smtp-encryption=tls").arg(format!("--smtp-ssl-cert-path={}", room().ca.display()));
+        let how = if way.security == Security::Implicit { "ssl" } else { "tls" };
+        command
+            .arg(format!("--smtp-encryption={how}"))
+            .arg(format!("--smtp-ssl-cert-path={}", room().ca.display()));
     }
     if let Some((mechanism, secret)) = way.login {
         command.args([
