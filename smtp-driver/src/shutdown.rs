@@ -1,9 +1,13 @@
 //! One flag, raised once, that any thread or task can wait for.
 
 use std::future::{Future, poll_fn};
+#[cfg(unix)]
+use std::io::{self, PipeReader, PipeWriter};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(unix)]
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::Poll;
 
 use event_listener::{Event, listener};
@@ -19,6 +23,9 @@ pub struct Shutdown(Arc<Flag>);
 struct Flag {
     begun: AtomicBool,
     event: Event,
+    /// Made when it is first asked for. The writing end is closed when the shutdown begins.
+    #[cfg(unix)]
+    pipe: OnceLock<(PipeReader, Mutex<Option<PipeWriter>>)>,
 }
 
 impl Shutdown {
@@ -32,6 +39,8 @@ impl Shutdown {
     pub fn begin(&self) {
         self.0.begun.store(true, Ordering::SeqCst);
         self.0.event.notify(usize::MAX);
+        #[cfg(unix)]
+        self.0.hang_up();
     }
 
     /// Whether it has begun.
@@ -49,6 +58,36 @@ impl Shutdown {
                 return;
             }
             begun.await;
+        }
+    }
+}
+
+#[cfg(unix)]
+impl Shutdown {
+    /// What `poll` and its like find readable from when it has begun, for who waits in the system: one descriptor for
+    /// however many wait. It is a pipe's, whose other end is closed then; nothing is ever to be read from it.
+    ///
+    /// # Errors
+    /// Those of the system, when it is first asked for.
+    pub fn descriptor(&self) -> io::Result<&PipeReader> {
+        if self.0.pipe.get().is_none() {
+            let (reader, writer) = io::pipe()?;
+            // Whoever was quicker has made one as good.
+            let _ = self.0.pipe.set((reader, Mutex::new(Some(writer))));
+        }
+        // It may have begun before there was a pipe.
+        if self.has_begun() {
+            self.0.hang_up();
+        }
+        self.0.pipe.get().map(|(reader, _)| reader).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+#[cfg(unix)]
+impl Flag {
+    fn hang_up(&self) {
+        if let Some((_, writer)) = self.pipe.get() {
+            drop(writer.lock().unwrap_or_else(PoisonError::into_inner).take());
         }
     }
 }

@@ -178,6 +178,7 @@ pub mod extension;
 pub mod limits;
 pub mod line;
 pub mod link;
+mod marks;
 mod octets;
 pub mod param;
 pub mod proxy;
@@ -192,3 +193,8 @@ pub mod status;
 #[cfg(feature = "rustls")]
 pub mod tls;
 mod wide;
+
+// Part of the public API: these are the versions that it is built on.
+pub use bytes;
+#[cfg(feature = "rustls")]
+pub use rustls;

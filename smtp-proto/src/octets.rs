@@ -19,38 +19,30 @@ pub(crate) fn find<const LIMIT: u8>(
 
 /// Where the first octet from `from` on is that is below `LIMIT`, at most 0x80.
 #[inline(always)]
-fn first_below<const LIMIT: u8>(octets: &[u8], from: usize) -> Option<usize> {
-    let rest = octets.get(from..)?;
-    let (eights, ragged) = rest.as_chunks();
-    for (n, eight) in eights.iter().enumerate() {
-        if let Some(at) = below::<LIMIT>(*eight) {
-            return Some(from + 8 * n + at);
+fn first_below<const LIMIT: u8>(octets: &[u8], mut from: usize) -> Option<usize> {
+    while from < octets.len() {
+        let word = load(octets, from);
+        // The borrow of one goes only to those behind it: of what is marked, the first is right. What is behind the end is marked, too.
+        let below = word.wrapping_sub(ONES * LIMIT as u64) & !word & HIGH;
+        if below != 0 {
+            let at = from + below.trailing_zeros() as usize / 8;
+            return (at < octets.len()).then_some(at);
         }
+        from += 8;
     }
-    // The last eight, of which some were looked at.
-    match rest.last_chunk() {
-        _ if ragged.is_empty() => None,
-        Some(last) => below::<LIMIT>(*last).map(|at| octets.len() - 8 + at),
-        None => ragged.iter().position(|octet| *octet < LIMIT).map(|at| from + at),
-    }
+    None
 }
 
+/// A keyword of 3 to 16 octets in lower case, as its first and its last half: with the length, all of it. Of up to 8 octets the first
+/// number is enough.
 #[inline(always)]
-fn below<const LIMIT: u8>(eight: [u8; 8]) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    let word = u64::from_le_bytes(eight);
-    // The borrow of one goes only to those behind it: of what is marked, the first is right.
-    let below = word.wrapping_sub(ONES * LIMIT as u64) & !word & (ONES << 7);
-    if below == 0 { None } else { Some(below.trailing_zeros() as usize / 8) }
-}
-
-/// A keyword of 3 to 16 octets in lower case, as its first and its last half: with the length, all of it.
 pub(crate) const fn key(keyword: &[u8]) -> (u64, u64) {
     if let (Some(first), Some(last)) = (keyword.first_chunk(), keyword.last_chunk()) {
         return (fold(u64::from_le_bytes(*first)), fold(u64::from_le_bytes(*last)));
     }
     if let (Some(first), Some(last)) = (keyword.first_chunk(), keyword.last_chunk()) {
-        return (fold(u32::from_le_bytes(*first) as u64), fold(u32::from_le_bytes(*last) as u64));
+        let (first, last) = (u32::from_le_bytes(*first) as u64, u32::from_le_bytes(*last) as u64);
+        return (fold(first | last << 32), 0);
     }
     if let [a, b, c] = keyword {
         return (fold(u32::from_le_bytes([*a, *b, *c, 0]) as u64), 0);
@@ -62,6 +54,80 @@ pub(crate) const fn key(keyword: &[u8]) -> (u64, u64) {
 /// may not, nothing comes out as a letter, digit or hyphen but what went in as one.
 const fn fold(octets: u64) -> u64 {
     octets | (octets & 0x4040_4040_4040_4040) >> 1
+}
+
+/// Where the first octet from `from` on is at which `wanted` says so, or the end. It is asked, in order, at every octet that is no letter
+/// and no digit, and may be at others.
+#[inline(always)]
+pub(crate) fn position(octets: &[u8], mut from: usize, mut wanted: impl FnMut(usize) -> bool) -> usize {
+    while from < octets.len() {
+        let mut marks = others(load(octets, from));
+        while marks != 0 {
+            let at = from + marks.trailing_zeros() as usize / 8;
+            if at >= octets.len() || wanted(at) {
+                return at.min(octets.len());
+            }
+            marks &= marks - 1;
+        }
+        from += 8;
+    }
+    octets.len()
+}
+
+const ONES: u64 = u64::MAX / 255;
+const HIGH: u64 = ONES << 7;
+
+/// The highest bit of each octet that is no letter and no digit.
+#[inline(always)]
+pub(crate) const fn others(octets: u64) -> u64 {
+    // Each sum stays in its octet: of seven bits, plus what takes the first octet of a range to 0x80.
+    let seven = octets & !HIGH;
+    let lower = seven | (ONES * 0x20);
+    let letters = (lower + ONES * (0x80 - b'a' as u64)) & !(lower + ONES * (0x7f - b'z' as u64));
+    let digits = (seven + ONES * (0x80 - b'0' as u64)) & !(seven + ONES * (0x7f - b'9' as u64));
+    (!(letters | digits) | octets) & HIGH
+}
+
+/// Eight octets from `at` on as a number, the first of them lowest; zero for those behind the end.
+#[inline(always)]
+pub(crate) fn load(octets: &[u8], at: usize) -> u64 {
+    if let Some(eight) = octets.get(at..).and_then(|rest| rest.first_chunk()) {
+        return u64::from_le_bytes(*eight);
+    }
+    let left = octets.len().saturating_sub(at);
+    match octets.last_chunk() {
+        Some(last) => u64::from_le_bytes(*last) >> (56 - 8 * left) >> 8,
+        None => octets.iter().skip(at).rev().fold(0, |word, octet| word << 8 | u64::from(*octet)),
+    }
+}
+
+/// The word at `at`: how many octets stand ahead of the first that is `=`, or below `-` as space and comma are, and what they are as
+/// [`short`] says it. `None` if there are more than eight.
+#[inline(always)]
+pub(crate) fn word(octets: &[u8], at: usize) -> Option<(usize, u64)> {
+    let eight = load(octets, at);
+    let below = eight.wrapping_sub(ONES * b'-' as u64) & !eight;
+    let equals = eight ^ (ONES * b'=' as u64);
+    let ends = (below | equals.wrapping_sub(ONES) & !equals) & HIGH;
+    if ends != 0 {
+        let bits = ends.trailing_zeros() & !7;
+        return Some((bits as usize / 8, fold(eight & ((1 << bits) - 1))));
+    }
+    match octets.get(at + 8) {
+        Some(octet) if *octet >= b'-' && *octet != b'=' => None,
+        _ => Some((8, fold(eight))),
+    }
+}
+
+/// A keyword of at most eight octets in lower case, as a number: that of no other text.
+pub(crate) const fn short(keyword: &[u8]) -> u64 {
+    let mut word = 0;
+    let mut at = keyword.len();
+    while at > 0 {
+        at -= 1;
+        word = word << 8 | keyword[at] as u64;
+    }
+    fold(word)
 }
 
 #[cfg(test)]

@@ -6,11 +6,16 @@
 #[inline]
 pub(crate) fn wide<R>(work: impl FnOnce() -> R) -> R {
     #[cfg(feature = "std")]
-    {
-        use fearless_simd::Level;
-        static LEVEL: std::sync::OnceLock<Level> = std::sync::OnceLock::new();
-        fearless_simd::dispatch!(*LEVEL.get_or_init(Level::new), _simd => work())
-    }
+    return fearless_simd::dispatch!(level(), _simd => work());
     #[cfg(not(feature = "std"))]
     work()
+}
+
+/// What the machine has.
+#[cfg(feature = "std")]
+#[inline]
+pub(crate) fn level() -> fearless_simd::Level {
+    use fearless_simd::Level;
+    static LEVEL: std::sync::OnceLock<Level> = std::sync::OnceLock::new();
+    *LEVEL.get_or_init(Level::new)
 }

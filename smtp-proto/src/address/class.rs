@@ -3,22 +3,22 @@
 use nom::IResult;
 use nom::error::{ErrorKind, ParseError};
 
+use crate::octets;
+
 /// atext (RFC 5322, 3.2.3), with UTF8-non-ascii (RFC 6531, 3.3).
 pub(crate) const ATEXT: u8 = 1;
 /// qtextSMTP = %d32-33 / %d35-91 / %d93-126 (RFC 5321, 4.1.2), with UTF8-non-ascii.
 pub(crate) const QTEXT: u8 = 1 << 1;
 /// The octets of Ldh-str (RFC 5321, 4.1.2) and of U-labels (RFC 6531, 3.3).
 pub(crate) const LDH: u8 = 1 << 2;
-/// Let-dig (RFC 5321, 4.1.2), with UTF8-non-ascii.
-pub(crate) const LET_DIG: u8 = 1 << 3;
 /// The octets of esmtp-value = 1*(%d33-60 / %d62-126) (RFC 5321, 4.1.2), with UTF8-non-ascii (RFC 6531, 3.3).
-pub(crate) const VALUE: u8 = 1 << 4;
+pub(crate) const VALUE: u8 = 1 << 3;
 /// xchar: %d33-126 but "+" and "=" (RFC 3461, 4).
-pub(crate) const XCHAR: u8 = 1 << 5;
+pub(crate) const XCHAR: u8 = 1 << 4;
 /// dcontent = %d33-90 / %d94-126 (RFC 5321, 4.1.3).
-pub(crate) const DCONTENT: u8 = 1 << 6;
+pub(crate) const DCONTENT: u8 = 1 << 5;
 /// ALPHA / DIGIT / "-": the octets of esmtp-keyword (RFC 5321, 4.1.2).
-pub(crate) const KEYWORD: u8 = 1 << 7;
+pub(crate) const KEYWORD: u8 = 1 << 6;
 
 const CLASSES: [u8; 256] = classes();
 
@@ -34,7 +34,7 @@ const fn classes() -> [u8; 256] {
 
 const fn classes_of(octet: u8) -> u8 {
     match octet {
-        0x80.. => ATEXT | QTEXT | LDH | LET_DIG | VALUE,
+        0x80.. => ATEXT | QTEXT | LDH | VALUE,
         b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => !0,
         b'-' => ATEXT | QTEXT | LDH | VALUE | XCHAR | DCONTENT | KEYWORD,
         b'+' => ATEXT | QTEXT | VALUE | DCONTENT,
@@ -60,14 +60,7 @@ pub(crate) const fn is(octet: u8, classes: u8) -> bool {
 /// Each class has all octets from 0x80 on or none, so that the end never falls into a character.
 #[inline(always)]
 pub(crate) fn span(octets: &[u8], at: usize, classes: u8) -> usize {
-    let mut end = at;
-    while let Some(&octet) = octets.get(end) {
-        if !is(octet, classes) {
-            break;
-        }
-        end += 1;
-    }
-    end - at
+    octets::position(octets, at, |at| !is(octets[at], classes)) - at
 }
 
 /// Cuts `input` behind the octets that `wanted` takes, which may be none.
@@ -120,19 +113,6 @@ pub(crate) fn octet<'a, E: ParseError<&'a str>>(
         Some(first) if *first == wanted => Ok((input.get(1..).unwrap_or_default(), ())),
         _ => Err(nom::Err::Error(E::from_error_kind(input, ErrorKind::Char))),
     }
-}
-
-/// A keyword of at most eight octets as a number, its letters in upper case. Of the octets of a keyword none becomes zero, and only
-/// the two cases of a letter become the same: so one of as many octets that gives the same number is the same. Of a longer one
-/// the last eight count.
-pub(crate) const fn fold(keyword: &[u8]) -> u64 {
-    let mut folded = 0;
-    let mut i = 0;
-    while i < keyword.len() {
-        folded = folded << 8 | (keyword[i] & 0xdf) as u64;
-        i += 1;
-    }
-    folded
 }
 
 /// `expected`, which is ASCII, in any case of letters. nom's own folds by Unicode's tables, a character at a time.

@@ -2,13 +2,14 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use nom::combinator::{consumed, opt, recognize};
+use nom::combinator::{consumed, opt, recognize, value};
 use nom::multi::many0_count;
 use nom::sequence::{delimited, preceded, terminated};
 use nom::{IResult, Parser};
 
-use super::class::{ATEXT, DCONTENT, KEYWORD, LDH, LET_DIG, QTEXT, has_control, is, octet, run, span, split};
+use super::class::{ATEXT, DCONTENT, KEYWORD, LDH, QTEXT, has_control, is, no_case, octet, run, split};
 use super::{Error, Literal};
+use crate::marks::Marks;
 
 pub(crate) type Parsed<'a, T> = IResult<&'a str, T, Error>;
 
@@ -40,13 +41,38 @@ fn fail<T>(error: Error) -> Result<T, nom::Err<Error>> {
 }
 
 /// `Path = "<" [ A-d-l ":" ] Mailbox ">"` (RFC 5321, 4.1.2). Gives the mailbox and the place of its "@".
-#[inline]
-pub(super) fn path(input: &str) -> Parsed<'_, (&str, usize)> {
-    let (rest, mailbox) = preceded((octet(b'<'), opt(route)), mailbox).parse(input)?;
+#[inline(always)]
+fn path(input: &str) -> Parsed<'_, (&str, usize)> {
+    let (rest, ()) = octet(b'<')(input)?;
+    let rest = if rest.as_bytes().first() == Some(&b'@') { opt(route).parse(rest)?.0 } else { rest };
+    let (rest, found) = mailbox(rest)?;
     match octet::<Error>(b'>')(rest) {
-        Ok((rest, ())) => Ok((rest, mailbox)),
+        Ok((rest, ())) => Ok((rest, found)),
         Err(_) => fail(if rest.is_empty() { Error::Path } else { Error::Domain }),
     }
+}
+
+/// `Reverse-path = Path / "<>"` (RFC 5321, 4.1.2); `None` for `<>`
+#[inline(always)]
+pub(crate) fn reverse_path(input: &str) -> Parsed<'_, Option<(&str, usize)>> {
+    match input.strip_prefix("<>") {
+        Some(rest) => Ok((rest, None)),
+        None => path(input).map(|(rest, mailbox)| (rest, Some(mailbox))),
+    }
+}
+
+/// `Forward-path = Path`, or `"<Postmaster>"` (RFC 5321, 4.1.1.3 and 4.1.2); `None` for that
+#[inline(always)]
+pub(crate) fn forward_path(input: &str) -> Parsed<'_, Option<(&str, usize)>> {
+    match path(input) {
+        Ok((rest, mailbox)) => Ok((rest, Some(mailbox))),
+        Err(error) => postmaster(input).map_err(|_| error),
+    }
+}
+
+#[cold]
+fn postmaster(input: &str) -> Parsed<'_, Option<(&str, usize)>> {
+    value(None, no_case("<Postmaster>")).parse(input)
 }
 
 /// `A-d-l ":"`, where `A-d-l = At-domain *( "," At-domain )`, `At-domain = "@" Domain` (RFC 5321, 4.1.2)
@@ -56,52 +82,65 @@ fn route(input: &str) -> Parsed<'_, &str> {
 }
 
 /// `Mailbox = Local-part "@" ( Domain / address-literal )` (RFC 5321, 4.1.2). Gives its text and the place of its "@".
-#[inline]
+#[inline(always)]
 pub(super) fn mailbox(input: &str) -> Parsed<'_, (&str, usize)> {
+    let (at, end) = ends(input).or_else(fail)?;
+    match input.split_at_checked(end.into()) {
+        Some((text, rest)) => Ok((rest, (text, at.into()))),
+        None => fail(Error::Domain),
+    }
+}
+
+/// The places of a mailbox' "@" and of its end: two numbers, since more than that is returned by way of memory.
+#[inline(never)]
+fn ends(input: &str) -> Result<(u8, u8), Error> {
     let octets = input.as_bytes();
+    let mut marks = Marks::new(octets);
     let at = if octets.first() == Some(&b'"') {
         quoted_string(input).map(|(_, text)| text.len())
     } else {
-        dot_atoms(octets)
+        dot_atoms(octets, &mut marks)
     };
-    let Ok(at) = at else { return fail(Error::LocalPart) };
+    let Ok(at) = at else { return Err(Error::LocalPart) };
     let end = match octets.get(at) {
-        Some(b'@') => host(input, at + 1).or_else(fail)?,
-        Some(b'>') | None => return fail(Error::Domain),
-        Some(_) => return fail(Error::LocalPart),
+        Some(b'@') => host(input, at + 1, &mut marks)?,
+        Some(b'>') | None => return Err(Error::Domain),
+        Some(_) => return Err(Error::LocalPart),
     };
-    let (text, rest) = input.split_at(end);
-    if text.len() > PATH_MAX - "<>".len() {
-        return fail(Error::TooLong);
+    if end > PATH_MAX - "<>".len() {
+        return Err(Error::TooLong);
     }
     // Within the classes, only text that is not ASCII can hide a control: one of C1.
-    if !text.is_ascii() && has_control(text) {
-        return fail(Error::Control);
+    if input.get(..end).is_some_and(|text| !text.is_ascii() && has_control(text)) {
+        return Err(Error::Control);
     }
-    Ok((rest, (text, at)))
+    Ok((at as u8, end as u8))
 }
 
 /// `Dot-string = Atom *("." Atom)`, `Atom = 1*atext` (RFC 5321, 4.1.2)
 #[inline]
 pub(super) fn dot_string(input: &str) -> Parsed<'_, &str> {
-    let (text, rest) = input.split_at(dot_atoms(input.as_bytes())?);
+    let (text, rest) = input.split_at(dot_atoms(input.as_bytes(), &mut Marks::new(input.as_bytes()))?);
     Ok((rest, text))
 }
 
 /// [`dot_string`]'s length.
 #[inline(always)]
-fn dot_atoms(octets: &[u8]) -> Result<usize, nom::Err<Error>> {
-    let mut end = span(octets, 0, ATEXT);
-    if end == 0 {
-        return fail(Error::Path);
-    }
-    while let [b'.', atom, ..] = octets[end..] {
-        if !is(atom, ATEXT) {
-            break;
+fn dot_atoms(octets: &[u8], marks: &mut Marks<'_>) -> Result<usize, nom::Err<Error>> {
+    let mut atom = 0;
+    let end = marks.position(0, |at| match octets[at] {
+        b'.' if at > atom => {
+            atom = at + 1;
+            false
         }
-        end += 2 + span(octets, end + 2, ATEXT);
+        octet => !is(octet, ATEXT),
+    });
+    match (atom, end > atom) {
+        (_, true) => Ok(end),
+        (0, false) => fail(Error::Path),
+        // The dot is not its own.
+        (atom, false) => Ok(atom - 1),
     }
-    Ok(end)
 }
 
 /// `Quoted-string = DQUOTE *QcontentSMTP DQUOTE`, `QcontentSMTP = qtextSMTP / quoted-pairSMTP` (RFC 5321, 4.1.2)
@@ -121,49 +160,53 @@ fn quoted_pair(input: &str) -> Parsed<'_, &str> {
 /// `( Domain / address-literal )`, and no longer than a domain may be.
 #[inline]
 pub(super) fn domain_or_literal(input: &str) -> Parsed<'_, &str> {
-    let (text, rest) = input.split_at(host(input, 0).or_else(fail)?);
+    let (text, rest) = input.split_at(host(input, 0, &mut Marks::new(input.as_bytes())).or_else(fail)?);
     Ok((rest, text))
 }
 
 /// The same from `at`. Gives where it ends.
 #[inline(always)]
-fn host(input: &str, at: usize) -> Result<usize, Error> {
+fn host(input: &str, at: usize, marks: &mut Marks<'_>) -> Result<usize, Error> {
     let octets = input.as_bytes();
     let end = match octets.get(at) {
         Some(b'[') => {
             at + address_literal(input.get(at..).unwrap_or_default()).map_err(|_| Error::Literal)?.1.len()
         }
-        _ => domain(octets, at)?,
+        _ => domain(octets, at, marks)?,
     };
     if end - at > DOMAIN_MAX { Err(Error::TooLong) } else { Ok(end) }
 }
 
 /// `Domain = sub-domain *("." sub-domain)` (RFC 5321, 4.1.2), from `at`. Gives where it ends.
+///
+/// `sub-domain = Let-dig [Ldh-str]` (RFC 5321, 4.1.2), `sub-domain =/ U-label` (RFC 6531, 3.3): no hyphen at either end.
 #[inline(always)]
-fn domain(octets: &[u8], at: usize) -> Result<usize, Error> {
-    let mut end = sub_domain(octets, at)?;
-    while octets.get(end) == Some(&b'.')
-        && let Ok(label) = sub_domain(octets, end + 1)
-    {
-        end = label;
+fn domain(octets: &[u8], at: usize, marks: &mut Marks<'_>) -> Result<usize, Error> {
+    let mut label = at;
+    let end = marks.position(at, |here| match octets[here] {
+        b'.' if here > label && octets[here - 1] != b'-' => {
+            label = here + 1;
+            false
+        }
+        b'-' => here == label,
+        octet => !is(octet, LDH),
+    });
+    if end > label && octets[end - 1] != b'-' {
+        return if end - at > LABEL_MAX { short_labels(octets, at, end) } else { Ok(end) };
     }
-    Ok(end)
+    // The dot ahead of what is no label is not the domain's.
+    if label == at { Err(Error::Domain) } else { Ok(label - 1) }
 }
 
-/// `sub-domain = Let-dig [Ldh-str]` (RFC 5321, 4.1.2), `sub-domain =/ U-label` (RFC 6531, 3.3), from `at`. Gives where it ends.
-#[inline(always)]
-fn sub_domain(octets: &[u8], at: usize) -> Result<usize, Error> {
-    let length = span(octets, at, LDH);
-    let end = at + length;
-    let (Some(&first), Some(&last)) = (octets.get(at), octets.get(end.wrapping_sub(1))) else {
-        return Err(Error::Domain);
-    };
-    if length == 0 || !is(first, LET_DIG) || !is(last, LET_DIG) {
-        // One octet that is no letter or digit can only be a hyphen.
-        return Err(Error::Domain);
-    }
-    if length > LABEL_MAX && octets[at..end].is_ascii() {
-        return Err(Error::TooLong);
+/// Where a domain ends that ends at `end` if all of its labels are short enough.
+#[cold]
+fn short_labels(octets: &[u8], at: usize, end: usize) -> Result<usize, Error> {
+    let mut start = at;
+    for label in octets[at..end].split(|octet| *octet == b'.') {
+        if label.len() > LABEL_MAX && label.is_ascii() {
+            return if start == at { Err(Error::TooLong) } else { Ok(start - 1) };
+        }
+        start += label.len() + 1;
     }
     Ok(end)
 }

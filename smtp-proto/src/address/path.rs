@@ -1,13 +1,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use nom::Parser;
-use nom::bytes::complete::tag;
-use nom::combinator::{map, value};
-
-use super::class::no_case;
-use super::grammar::{self, Parsed};
-use super::{Error, Mailbox};
+use super::{Error, Mailbox, grammar};
 
 /// Where a message comes from: the argument of MAIL (RFC 5321, 4.1.2).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -33,16 +27,13 @@ impl<'a> ReversePath<'a> {
     /// # Errors
     /// Says which part is malformed.
     pub fn parse(text: &'a str) -> Result<Self, Error> {
-        grammar::whole(text, Error::Path, Self::parser)
+        grammar::whole(text, Error::Path, grammar::reverse_path).map(Self::checked)
     }
 
-    /// `Reverse-path = Path / "<>"` (RFC 5321, 4.1.2)
-    #[inline]
-    pub(crate) fn parser(input: &'a str) -> Parsed<'a, Self> {
-        if input.starts_with("<>") {
-            return value(Self::Null, tag("<>")).parse(input);
-        }
-        map(grammar::path, |mailbox| Self::Mailbox(Mailbox::checked(mailbox))).parse(input)
+    /// For what the grammar has taken.
+    #[inline(always)]
+    pub(crate) fn checked(mailbox: Option<(&'a str, usize)>) -> Self {
+        mailbox.map_or(Self::Null, |mailbox| Self::Mailbox(Mailbox::checked(mailbox)))
     }
 
     /// The mailbox, if there is one.
@@ -88,17 +79,13 @@ impl<'a> ForwardPath<'a> {
     /// # Errors
     /// Says which part is malformed.
     pub fn parse(text: &'a str) -> Result<Self, Error> {
-        grammar::whole(text, Error::Path, Self::parser)
+        grammar::whole(text, Error::Path, grammar::forward_path).map(Self::checked)
     }
 
-    /// `Forward-path = Path`, or `"<Postmaster>"` (RFC 5321, 4.1.1.3 and 4.1.2)
-    #[inline]
-    pub(crate) fn parser(input: &'a str) -> Parsed<'a, Self> {
-        let postmaster = value(Self::Postmaster, no_case("<Postmaster>"));
-        match grammar::path(input) {
-            Ok((rest, mailbox)) => Ok((rest, Self::Mailbox(Mailbox::checked(mailbox)))),
-            Err(error) => { postmaster }.parse(input).map_err(|_: nom::Err<Error>| error),
-        }
+    /// For what the grammar has taken.
+    #[inline(always)]
+    pub(crate) fn checked(mailbox: Option<(&'a str, usize)>) -> Self {
+        mailbox.map_or(Self::Postmaster, |mailbox| Self::Mailbox(Mailbox::checked(mailbox)))
     }
 
     /// The mailbox, if it is not the bare postmaster.

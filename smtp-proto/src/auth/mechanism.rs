@@ -51,6 +51,7 @@ mechanisms! {
 impl Mechanism {
     /// The mechanism of this name, in any case; `None` if this crate doesn't know it.
     #[must_use]
+    #[inline]
     pub fn from_name(name: &[u8]) -> Option<Self> {
         macro_rules! find {
             ($($mechanism:ident)*) => {{

@@ -7,10 +7,11 @@ use nom::combinator::{eof, opt};
 
 use super::{Attributes, BdatError, Command, Error, Mail, Options, Rcpt, Text, Verb, Word};
 use crate::address::class::{no_case, split, trim};
-use crate::address::grammar::Parsed;
+use crate::address::grammar::{Parsed, forward_path, reverse_path};
 use crate::address::{self, Domain, ForwardPath, ReversePath};
 use crate::auth::{Base64, MechanismName};
-use crate::param::{self, Declared, Params};
+use crate::param::grammar::Side;
+use crate::param::{Declared, Params};
 
 /// The four octets of a verb, or its first four, as a number. Letters of both cases give the same, and nothing else gives
 /// what a letter gives.
@@ -38,7 +39,7 @@ const XCLI: u32 = fold(*b"XCLI");
 const XFOR: u32 = fold(*b"XFOR");
 
 /// `command = verb [ SP arguments ]` (RFC 5321, 2.4 and 4.1.1). White space at the end is taken.
-#[inline]
+#[inline(always)]
 pub(super) fn command(line: &[u8], options: Options) -> Result<Command<'_>, Error> {
     let Ok(text) = from_utf8(line) else {
         return Err(not_text(line));
@@ -85,7 +86,7 @@ fn not_text(line: &[u8]) -> Error {
 }
 
 /// What stands behind the verb, without the white space around it; `None` if the verb goes on.
-#[inline]
+#[inline(always)]
 fn spaced(rest: &str) -> Option<&str> {
     let ends = matches!(rest.as_bytes().first(), None | Some(b' ' | b'\t'));
     ends.then(|| trim(rest, [b' ', b'\t']))
@@ -109,49 +110,49 @@ fn hello(args: &str, options: Options) -> Result<Domain<'_>, Error> {
 }
 
 /// `mail = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF` (RFC 5321, 4.1.1.2)
-#[inline]
+#[inline(always)]
 fn mail(args: &str) -> Result<Command<'_>, Error> {
     const FROM: u32 = fold(*b"FROM");
     let path = match args.as_bytes() {
         [a, b, c, d, b':', ..] if fold([*a, *b, *c, *d]) == FROM => args.get(5..).unwrap_or_default(),
         _ => return Err(Error::ReversePath(address::Error::Path)),
     };
-    let (from, rest) = envelope(path, ReversePath::parser).map_err(Error::ReversePath)?;
-    let (params, declared) = params(rest, Params::parse_mail, Error::ReversePath)?;
-    Ok(Command::Mail(Mail { from, params, declared }))
+    let (from, rest) = envelope(path, reverse_path).map_err(Error::ReversePath)?;
+    let (params, declared) = params(rest, Side::Mail, Error::ReversePath)?;
+    Ok(Command::Mail(Mail { from: ReversePath::checked(from), params, declared }))
 }
 
 /// `rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path ) [SP Rcpt-parameters] CRLF`
 /// (RFC 5321, 4.1.1.3)
-#[inline]
+#[inline(always)]
 fn rcpt(args: &str) -> Result<Command<'_>, Error> {
     let path = match args.as_bytes() {
         [b'T' | b't', b'O' | b'o', b':', ..] => args.get(3..).unwrap_or_default(),
         _ => return Err(Error::ForwardPath(address::Error::Path)),
     };
-    let (to, rest) = envelope(path, ForwardPath::parser).map_err(Error::ForwardPath)?;
-    let (params, declared) = params(rest, Params::parse_rcpt, Error::ForwardPath)?;
-    Ok(Command::Rcpt(Rcpt { to, params, declared }))
+    let (to, rest) = envelope(path, forward_path).map_err(Error::ForwardPath)?;
+    let (params, declared) = params(rest, Side::Rcpt, Error::ForwardPath)?;
+    Ok(Command::Rcpt(Rcpt { to: ForwardPath::checked(to), params, declared }))
 }
 
 /// A path, and what stands behind it. Spaces ahead of it are taken, as many clients send one behind the colon.
-#[inline]
+#[inline(always)]
 fn envelope<'a, T>(
     args: &'a str,
-    mut path: impl Parser<&'a str, Output = T, Error = address::Error>,
+    path: impl FnOnce(&'a str) -> Parsed<'a, T>,
 ) -> Result<(T, &'a str), address::Error> {
     let (_, args) = split(args, |octet| matches!(octet, b' ' | b'\t'));
-    match path.parse(args) {
+    match path(args) {
         Ok((rest, path)) => Ok((path, rest)),
         Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error),
         Err(nom::Err::Incomplete(_)) => Err(address::Error::Path),
     }
 }
 
-#[inline]
+#[inline(always)]
 fn params<'a>(
     rest: &'a str,
-    parse: impl FnOnce(&'a str) -> Result<(Params<'a>, Declared), param::Error>,
+    side: Side,
     behind: fn(address::Error) -> Error,
 ) -> Result<(Params<'a>, Declared), Error> {
     if rest.is_empty() {
@@ -160,12 +161,12 @@ fn params<'a>(
     if !rest.starts_with(' ') {
         return Err(behind(address::Error::Path));
     }
-    parse(rest).map_err(Error::Params)
+    Params::parse(rest, side).map_err(Error::Params)
 }
 
 /// `bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ] CR LF`, `chunk-size = 1*DIGIT`, `end-marker = "LAST"`
 /// (RFC 3030, 2)
-#[inline]
+#[inline(always)]
 fn bdat(args: &str) -> Result<Command<'_>, Error> {
     let (digits, rest) = split(args, |octet| octet.is_ascii_digit());
     let last: Parsed<'_, _> = (opt((nom::character::complete::space1, no_case("LAST"))), eof).parse(rest);

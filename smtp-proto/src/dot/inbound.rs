@@ -37,6 +37,7 @@ pub enum Scan {
 
 /// Where a piece of a message lies on the wire, and what was seen in it. [`Piece::body`] lends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Piece {
     /// Octets of the wire, to be consumed.
     pub len: usize,

@@ -12,7 +12,14 @@ impl Extension {
     #[must_use]
     #[inline]
     pub fn from_keyword(keyword: &[u8]) -> Option<Self> {
-        macro_rules! find {
+        macro_rules! short {
+            ($($extension:ident)*) => {{
+                let (found, _) = key(keyword);
+                $(if found == const { key(Self::$extension.keyword().as_bytes()).0 } { return Some(Self::$extension) })*
+                None
+            }};
+        }
+        macro_rules! long {
             ($($extension:ident)*) => {{
                 let found = key(keyword);
                 $(if found == const { key(Self::$extension.keyword().as_bytes()) } { return Some(Self::$extension) })*
@@ -20,15 +27,15 @@ impl Extension {
             }};
         }
         match keyword.len() {
-            3 => find!(Dsn),
-            4 => find!(Size Auth Help Etrn Vrfy Expn Rrvs Mtrk Prdr),
-            6 => find!(Limits),
-            7 => find!(Xclient),
-            8 => find!(EightBitMime StartTls SmtpUtf8 Chunking Xforward),
-            9 => find!(DeliverBy),
-            10 => find!(Pipelining BinaryMime RequireTls),
-            11 => find!(MtPriority PipeConnect),
-            13 => find!(NoSoliciting FutureRelease),
+            3 => short!(Dsn),
+            4 => short!(Size Auth Help Etrn Vrfy Expn Rrvs Mtrk Prdr),
+            6 => short!(Limits),
+            7 => short!(Xclient),
+            8 => short!(EightBitMime StartTls SmtpUtf8 Chunking Xforward),
+            9 => long!(DeliverBy),
+            10 => long!(Pipelining BinaryMime RequireTls),
+            11 => long!(MtPriority PipeConnect),
+            13 => long!(NoSoliciting FutureRelease),
             // The two ends of the key leave a gap in a keyword of more than 16.
             19 if keyword.eq_ignore_ascii_case(b"ENHANCEDSTATUSCODES") => Some(Self::EnhancedStatusCodes),
             _ => None,

@@ -7,6 +7,7 @@ use nom::{
 
 /// How much a server takes in one session (RFC 9422); `None` where it doesn't say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SessionLimits {
     /// RCPTMAX: RCPT commands in a transaction.
     pub rcpt_max: Option<u32>,
@@ -17,6 +18,27 @@ pub struct SessionLimits {
 }
 
 impl SessionLimits {
+    /// Sets RCPTMAX.
+    #[must_use]
+    pub const fn with_rcpt_max(mut self, most: u32) -> Self {
+        self.rcpt_max = Some(most);
+        self
+    }
+
+    /// Sets MAILMAX.
+    #[must_use]
+    pub const fn with_mail_max(mut self, most: u32) -> Self {
+        self.mail_max = Some(most);
+        self
+    }
+
+    /// Sets RCPTDOMAINMAX.
+    #[must_use]
+    pub const fn with_rcpt_domain_max(mut self, most: u32) -> Self {
+        self.rcpt_domain_max = Some(most);
+        self
+    }
+
     /// Each limit with its name.
     pub(super) fn named(self) -> [(&'static str, Option<u32>); 3] {
         [("RCPTMAX", self.rcpt_max), ("MAILMAX", self.mail_max), ("RCPTDOMAINMAX", self.rcpt_domain_max)]
@@ -94,15 +116,19 @@ fn limit(input: &[u8]) -> IResult<&[u8], (&[u8], u32), ()> {
 }
 
 /// 1*`max`DIGIT and nothing behind it.
+#[inline]
 pub(super) fn number<N: TryFrom<u64>>(max: usize, input: &[u8]) -> Result<N, ()> {
     if input.is_empty() || input.len() > max {
         return Err(());
     }
-    let add = |n: u64, digit: &u8| {
-        let digit = digit.wrapping_sub(b'0');
-        n.checked_mul(10)?.checked_add(u64::from(digit)).filter(|_| digit <= 9)
-    };
-    let number = input.iter().try_fold(0, add).ok_or(())?;
+    let mut number = 0_u64;
+    for octet in input {
+        let digit = octet.wrapping_sub(b'0');
+        if digit > 9 {
+            return Err(());
+        }
+        number = number.checked_mul(10).and_then(|ten| ten.checked_add(digit.into())).ok_or(())?;
+    }
     number.try_into().map_err(|_| ())
 }
 

@@ -4,14 +4,15 @@ use nom::branch::alt;
 use nom::bytes::complete::{tag, take};
 use nom::character::complete::char;
 use nom::combinator::{map, map_opt, opt, recognize, value, verify};
-use nom::multi::{fold_many0, many0_count};
+use nom::multi::many0_count;
 use nom::sequence::{preceded, separated_pair};
 use nom::{IResult, Parser};
 
 use super::xtext::{Case, Parsed, decode, orcpt, printable, xtext};
-use super::{BodyType, DeliverBy, DeliverByMode, Error, Notify, Param, Ret, RrvsAction, Xtext};
+use super::{BodyType, DeliverBy, DeliverByMode, Error, Notify, Orcpt, Param, Ret, RrvsAction, Xtext};
 use crate::address::Mailbox;
-use crate::address::class::{KEYWORD, VALUE, fold, is, no_case, octet, run, split};
+use crate::address::class::{KEYWORD, VALUE, is, no_case, octet, run, span, split};
+use crate::octets::{self, short};
 
 /// Longest ENVID value (RFC 3461, 4.4).
 const ENVID_MAX: usize = 100;
@@ -22,7 +23,7 @@ const SOLICIT_MAX: usize = 1000;
 
 /// The command that parameters belong to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Mail,
     Rcpt,
 }
@@ -51,11 +52,11 @@ pub(super) enum Keyword {
 }
 
 impl Keyword {
-    /// The keyword of a folded number, as [`fold`] makes it, and of the text where eight octets do not hold it.
-    #[inline]
-    fn find(folded: u64, text: &str) -> Option<Self> {
-        Some(match folded {
-            _ if text.len() > 8 => return Self::find_long(text),
+    /// The keyword that stands at the start of `input`, and its length.
+    #[inline(always)]
+    fn find(input: &[u8]) -> Option<(Self, usize)> {
+        let Some((length, found)) = octets::word(input, 0) else { return Self::find_long(input) };
+        let keyword = match found {
             SIZE => Self::Size,
             BODY => Self::Body,
             SMTPUTF8 => Self::SmtpUtf8,
@@ -71,12 +72,17 @@ impl Keyword {
             ORCPT => Self::Orcpt,
             RRVS => Self::Rrvs,
             _ => return None,
-        })
+        };
+        Some((keyword, length))
     }
 
-    fn find_long(text: &str) -> Option<Self> {
+    /// One of those that eight octets do not hold.
+    #[cold]
+    fn find_long(input: &[u8]) -> Option<(Self, usize)> {
+        let word = &input[..span(input, 0, KEYWORD)];
         let long = [Self::HoldUntil, Self::MtPriority, Self::RequireTls];
-        long.into_iter().find(|keyword| keyword.as_str().eq_ignore_ascii_case(text))
+        let found = long.into_iter().find(|keyword| keyword.as_str().as_bytes().eq_ignore_ascii_case(word));
+        found.map(|keyword| (keyword, word.len()))
     }
 
     pub(super) const fn as_str(self) -> &'static str {
@@ -106,104 +112,108 @@ impl Keyword {
     }
 }
 
-const SIZE: u64 = fold(b"SIZE");
-const BODY: u64 = fold(b"BODY");
-const SMTPUTF8: u64 = fold(b"SMTPUTF8");
-const RET: u64 = fold(b"RET");
-const ENVID: u64 = fold(b"ENVID");
-const AUTH: u64 = fold(b"AUTH");
-const BY: u64 = fold(b"BY");
-const HOLDFOR: u64 = fold(b"HOLDFOR");
-const SOLICIT: u64 = fold(b"SOLICIT");
-const MTRK: u64 = fold(b"MTRK");
-const PRDR: u64 = fold(b"PRDR");
-const NOTIFY: u64 = fold(b"NOTIFY");
-const ORCPT: u64 = fold(b"ORCPT");
-const RRVS: u64 = fold(b"RRVS");
+const SIZE: u64 = short(b"SIZE");
+const BODY: u64 = short(b"BODY");
+const SMTPUTF8: u64 = short(b"SMTPUTF8");
+const RET: u64 = short(b"RET");
+const ENVID: u64 = short(b"ENVID");
+const AUTH: u64 = short(b"AUTH");
+const BY: u64 = short(b"BY");
+const HOLDFOR: u64 = short(b"HOLDFOR");
+const SOLICIT: u64 = short(b"SOLICIT");
+const MTRK: u64 = short(b"MTRK");
+const PRDR: u64 = short(b"PRDR");
+const NOTIFY: u64 = short(b"NOTIFY");
+const ORCPT: u64 = short(b"ORCPT");
+const RRVS: u64 = short(b"RRVS");
 
 /// `esmtp-param = esmtp-keyword ["=" esmtp-value]` (RFC 5321, 4.1.2). Behind it stands a space or nothing.
-#[inline]
-pub(super) fn param(
+///
+/// `made` is given the parameter, and its keyword if it is one of this side: a [`Param`] is large, and need not be put anywhere then.
+#[inline(always)]
+pub(super) fn param<'a, T>(
     side: Option<Side>,
-) -> impl Fn(&str) -> IResult<&str, (Option<Keyword>, Param<'_>), Error> {
+    mut made: impl FnMut(Option<Keyword>, Param<'a>) -> T,
+) -> impl FnMut(&'a str) -> IResult<&'a str, T, Error> {
     move |input| {
-        let Ok((rest, (folded, keyword))) = esmtp_keyword(input) else {
-            return Err(nom::Err::Error(Error::Malformed));
+        let found = Keyword::find(input.as_bytes());
+        let Some((known, length)) = found.filter(|(known, _)| side.is_none_or(|side| known.side() == side))
+        else {
+            return other(input).map(|(rest, param)| (rest, made(None, param)));
         };
-        let known =
-            Keyword::find(folded, keyword).filter(|known| side.is_none_or(|side| known.side() == side));
-        let parsed = match known {
-            Some(known) => typed(known, rest),
-            None => map(opt(preceded(octet(b'='), run(VALUE))), |value| Param::Other { keyword, value })
-                .parse(rest),
-        };
-        match (parsed, known) {
-            (Ok((rest, param)), _) if matches!(rest.as_bytes().first(), None | Some(b' ')) => {
-                Ok((rest, (known, param)))
-            }
-            (_, Some(known)) => Err(nom::Err::Error(Error::BadValue(known.as_str()))),
-            (_, None) => Err(nom::Err::Error(Error::Malformed)),
+        match typed(known, input.get(length..).unwrap_or_default(), |param| made(Some(known), param)) {
+            Ok((rest, made)) if matches!(rest.as_bytes().first(), None | Some(b' ')) => Ok((rest, made)),
+            _ => Err(nom::Err::Error(Error::BadValue(known.as_str()))),
         }
     }
 }
 
-/// `esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")` (RFC 5321, 4.1.2), and its number by [`fold`]
-#[inline]
-fn esmtp_keyword(input: &str) -> Parsed<'_, (u64, &str)> {
-    let octets = input.as_bytes();
-    let (mut folded, mut length) = (0, 0);
-    while let Some(&octet) = octets.get(length)
-        && is(octet, KEYWORD)
-    {
-        folded = folded << 8 | u64::from(octet & 0xdf);
-        length += 1;
+/// A parameter that this crate does not know.
+fn other(input: &str) -> IResult<&str, Param<'_>, Error> {
+    let keyword = verify(run(KEYWORD), |keyword: &str| !keyword.starts_with('-'));
+    let parsed: Parsed<'_, _> = (keyword, opt(preceded(octet(b'='), run(VALUE)))).parse(input);
+    match parsed {
+        Ok((rest, (keyword, value))) if matches!(rest.as_bytes().first(), None | Some(b' ')) => {
+            Ok((rest, Param::Other { keyword, value }))
+        }
+        _ => Err(nom::Err::Error(Error::Malformed)),
     }
-    if length == 0 || octets[0] == b'-' {
-        return Err(nom::Err::Error(()));
-    }
-    let (keyword, rest) = input.split_at(length);
-    Ok((rest, (folded, keyword)))
 }
 
-/// What stands behind a keyword that is known.
-#[inline]
-fn typed(keyword: Keyword, input: &str) -> Parsed<'_, Param<'_>> {
+/// What stands behind a keyword that is known, given to `made`.
+#[inline(always)]
+fn typed<'a, T>(keyword: Keyword, input: &'a str, made: impl FnOnce(Param<'a>) -> T) -> Parsed<'a, T> {
     match keyword {
-        Keyword::SmtpUtf8 => return Ok((input, Param::SmtpUtf8)),
-        Keyword::RequireTls => return Ok((input, Param::RequireTls)),
-        Keyword::Prdr => return Ok((input, Param::Prdr)),
+        Keyword::SmtpUtf8 => return Ok((input, made(Param::SmtpUtf8))),
+        Keyword::RequireTls => return Ok((input, made(Param::RequireTls))),
+        Keyword::Prdr => return Ok((input, made(Param::Prdr))),
         _ => {}
     }
     let (input, ()) = octet(b'=')(input)?;
     match keyword {
-        Keyword::Size => map(decimal(20), Param::Size).parse(input),
-        Keyword::Body => map(body, Param::Body).parse(input),
-        Keyword::Ret => map(ret, Param::Ret).parse(input),
-        Keyword::Envid => map(envid, Param::Envid).parse(input),
-        Keyword::Auth => map(auth, Param::Auth).parse(input),
+        Keyword::Size => decimal(20)(input).map(|(rest, size)| (rest, made(Param::Size(size)))),
+        Keyword::Body => body(input).map(|(rest, body)| (rest, made(Param::Body(body)))),
+        Keyword::Ret => ret(input).map(|(rest, ret)| (rest, made(Param::Ret(ret)))),
+        Keyword::Envid => envid(input).map(|(rest, id)| (rest, made(Param::Envid(Xtext::checked(id))))),
+        Keyword::Notify => notify(input).map(|(rest, notify)| (rest, made(Param::Notify(notify)))),
+        Keyword::Orcpt => orcpt(input).map(|(rest, text)| (rest, made(Param::Orcpt(Orcpt::checked(text))))),
+        _ => seldom(keyword, input).map(|(rest, param)| (rest, made(param))),
+    }
+}
+
+/// The values that few messages have.
+#[inline(never)]
+fn seldom(keyword: Keyword, input: &str) -> Parsed<'_, Param<'_>> {
+    match keyword {
+        Keyword::Auth => map(auth, |text| Param::Auth(Xtext::checked(text))).parse(input),
         Keyword::By => map(by, Param::By).parse(input),
         Keyword::HoldFor => map(seconds, Param::HoldFor).parse(input),
         Keyword::HoldUntil => map(date_time, Param::HoldUntil).parse(input),
         Keyword::MtPriority => map(priority, Param::MtPriority).parse(input),
         Keyword::Solicit => map(solicit, Param::Solicit).parse(input),
         Keyword::Mtrk => mtrk(input),
-        Keyword::Notify => map(notify, Param::Notify).parse(input),
-        Keyword::Orcpt => map(orcpt, Param::Orcpt).parse(input),
         Keyword::Rrvs => rrvs(input),
-        Keyword::SmtpUtf8 | Keyword::RequireTls | Keyword::Prdr => Err(nom::Err::Error(())),
+        _ => Err(nom::Err::Error(())),
     }
 }
 
 /// `1*nDIGIT`, as `size-value = 1*20DIGIT` (RFC 1870, 5). What overflows is refused.
-#[inline]
+#[inline(always)]
 pub(crate) fn decimal<'a>(digits: usize) -> impl Fn(&'a str) -> Parsed<'a, u64> {
     move |input| {
-        let (text, rest) = split(input, |octet| octet.is_ascii_digit());
-        if text.is_empty() || text.len() > digits {
-            return Err(nom::Err::Error(()));
+        let mut number = 0_u64;
+        let mut length = 0;
+        while let Some(octet) = input.as_bytes().get(length)
+            && octet.is_ascii_digit()
+        {
+            let sum = number.checked_mul(10).and_then(|ten| ten.checked_add(u64::from(octet - b'0')));
+            number = sum.ok_or(nom::Err::Error(()))?;
+            length += 1;
         }
-        let add = |sum: u64, digit: u8| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
-        text.bytes().try_fold(0, add).map(|number| (rest, number)).ok_or(nom::Err::Error(()))
+        match input.get(length..) {
+            Some(rest) if (1..=digits).contains(&length) => Ok((rest, number)),
+            _ => Err(nom::Err::Error(())),
+        }
     }
 }
 
@@ -212,53 +222,55 @@ fn seconds(input: &str) -> Parsed<'_, u32> {
     map_opt(decimal(9), |seconds| seconds.try_into().ok()).parse(input)
 }
 
-/// A word of the octets of a keyword: its length, and its number by [`fold`].
-#[inline]
-fn word(input: &str) -> Parsed<'_, (usize, u64)> {
-    let (rest, (folded, word)) = esmtp_keyword(input)?;
-    Ok((rest, (word.len(), folded)))
+/// One of a few words, by its number as [`short`] makes it, and what is behind it.
+#[inline(always)]
+fn word<T>(input: &str, known: impl Fn(u64) -> Option<T>) -> Parsed<'_, T> {
+    let found = octets::word(input.as_bytes(), 0);
+    match found.and_then(|(length, found)| Some((input.get(length..)?, known(found)?))) {
+        Some(parsed) => Ok(parsed),
+        None => Err(nom::Err::Error(())),
+    }
 }
 
 /// `body-value = "7BIT" / "8BITMIME" / "BINARYMIME"` (RFC 6152, 3; RFC 3030, 4)
-#[inline]
+#[inline(always)]
 fn body(input: &str) -> Parsed<'_, BodyType> {
-    const SEVEN_BIT: u64 = fold(b"7BIT");
-    const EIGHT_BIT: u64 = fold(b"8BITMIME");
-    let (rest, found) = word(input)?;
-    let body = match found {
-        (4, SEVEN_BIT) => BodyType::SevenBit,
-        (8, EIGHT_BIT) => BodyType::EightBitMime,
-        (10, _) if input[..10].eq_ignore_ascii_case(BodyType::BinaryMime.keyword()) => BodyType::BinaryMime,
-        _ => return Err(nom::Err::Error(())),
+    const SEVEN_BIT: u64 = short(b"7BIT");
+    const EIGHT_BIT: u64 = short(b"8BITMIME");
+    let known = |found| match found {
+        SEVEN_BIT => Some(BodyType::SevenBit),
+        EIGHT_BIT => Some(BodyType::EightBitMime),
+        _ => None,
     };
-    Ok((rest, body))
+    word(input, known).or_else(|_| value(BodyType::BinaryMime, no_case("BINARYMIME")).parse(input))
 }
 
 /// `ret-value = "FULL" / "HDRS"` (RFC 3461, 4.3)
-#[inline]
+#[inline(always)]
 fn ret(input: &str) -> Parsed<'_, Ret> {
-    const FULL: u64 = fold(b"FULL");
-    const HDRS: u64 = fold(b"HDRS");
-    let (rest, found) = word(input)?;
-    match found {
-        (4, FULL) => Ok((rest, Ret::Full)),
-        (4, HDRS) => Ok((rest, Ret::Hdrs)),
+    const FULL: u64 = short(b"FULL");
+    const HDRS: u64 = short(b"HDRS");
+    word(input, |found| match found {
+        FULL => Some(Ret::Full),
+        HDRS => Some(Ret::Hdrs),
+        _ => None,
+    })
+}
+
+/// `envid-parameter = "ENVID=" xtext` (RFC 3461, 4.4), which encodes printable ASCII
+#[inline(always)]
+fn envid(input: &str) -> Parsed<'_, &str> {
+    match xtext(Case::Upper, printable)(input) {
+        Ok((rest, text)) if text.len() <= ENVID_MAX => Ok((rest, text)),
         _ => Err(nom::Err::Error(())),
     }
 }
 
-/// `envid-parameter = "ENVID=" xtext` (RFC 3461, 4.4), which encodes printable ASCII
-fn envid(input: &str) -> Parsed<'_, Xtext<'_>> {
-    let short = verify(xtext(Case::Upper, printable), |text: &str| text.len() <= ENVID_MAX);
-    map(short, Xtext::checked).parse(input)
-}
-
 /// `"AUTH=" xtext` (RFC 4954, 5), which encodes a mailbox or `<>`. Read is any text: Dovecot gives the name that its user has
 /// logged in by, which needs no domain, and a server that trusts nobody does nothing with it.
-fn auth(input: &str) -> Parsed<'_, Xtext<'_>> {
+fn auth(input: &str) -> Parsed<'_, &str> {
     let text = |octet: u8| !octet.is_ascii_control();
-    let short = verify(xtext(Case::Either, text), |text: &str| text.len() <= AUTH_MAX);
-    map(short, Xtext::checked).parse(input)
+    verify(xtext(Case::Either, text), |text: &str| text.len() <= AUTH_MAX).parse(input)
 }
 
 /// Whether this encodes a mailbox or `<>`: what is written.
@@ -343,23 +355,29 @@ fn mtrk(input: &str) -> Parsed<'_, Param<'_>> {
 /// `notify-list-element = "SUCCESS" / "FAILURE" / "DELAY"` (RFC 3461, 4.1)
 #[inline]
 fn notify(input: &str) -> Parsed<'_, Notify> {
-    const NEVER: u64 = fold(b"NEVER");
-    const SUCCESS: u64 = fold(b"SUCCESS");
-    const FAILURE: u64 = fold(b"FAILURE");
-    const DELAY: u64 = fold(b"DELAY");
-    let element = || {
-        map_opt(word, |found| match found {
-            (7, SUCCESS) => Some(Notify::SUCCESS),
-            (7, FAILURE) => Some(Notify::FAILURE),
-            (5, DELAY) => Some(Notify::DELAY),
+    const NEVER: u64 = short(b"NEVER");
+    const SUCCESS: u64 = short(b"SUCCESS");
+    const FAILURE: u64 = short(b"FAILURE");
+    const DELAY: u64 = short(b"DELAY");
+    let element = |input| {
+        word(input, |found| match found {
+            NEVER => Some(Notify::NEVER),
+            SUCCESS => Some(Notify::SUCCESS),
+            FAILURE => Some(Notify::FAILURE),
+            DELAY => Some(Notify::DELAY),
             _ => None,
         })
     };
-    if let Ok((rest, (5, NEVER))) = word(input) {
-        return Ok((rest, Notify::NEVER));
+    let (mut rest, mut notify) = element(input)?;
+    let never = notify == Notify::NEVER;
+    while let Some(behind) = rest.strip_prefix(',') {
+        let (behind, one) = element(behind)?;
+        if never || one == Notify::NEVER {
+            return Err(nom::Err::Error(()));
+        }
+        (rest, notify) = (behind, notify | one);
     }
-    let (rest, first) = element().parse(input)?;
-    fold_many0(preceded(octet(b','), element()), || first, Notify::and).parse(rest)
+    Ok((rest, notify))
 }
 
 /// `rrvs-param = "RRVS=" date-time [ ";" ( "C" / "R" ) ]` (RFC 7293, 3.1)

@@ -71,8 +71,8 @@ impl<'a> Params<'a> {
 
     /// `Mail-parameters = esmtp-param *(SP esmtp-param)`, and Rcpt-parameters the same (RFC 5321, 4.1.2). More than one
     /// space between two is taken.
-    #[inline]
-    fn parse(text: &'a str, side: Side) -> Result<(Self, Declared), Error> {
+    #[inline(always)]
+    pub(crate) fn parse(text: &'a str, side: Side) -> Result<(Self, Declared), Error> {
         let text = trim(text, [b' ']);
         let declared = declared(text, Some(side))?;
         Ok((Self(Cow::Borrowed(text)), declared))
@@ -98,8 +98,8 @@ impl<'a> Params<'a> {
 
     /// Every parameter, in order.
     pub fn iter(&self) -> impl Iterator<Item = Param<'_>> {
-        self.words().map(|word| match grammar::param(None)(word) {
-            Ok((_, (_, param))) => param,
+        self.words().map(|word| match grammar::param(None, |_, param| param)(word) {
+            Ok((_, param)) => param,
             // One that is known, but not for the command that it came with: nobody has looked at its value.
             Err(_) => {
                 let (keyword, value) = word.split_once('=').map_or((word, None), |(k, v)| (k, Some(v)));
@@ -117,8 +117,8 @@ impl<'a> Params<'a> {
         let mut word = String::new();
         // Writing to a String cannot fail.
         let _ = write!(word, "{param}");
-        match grammar::param(None)(&word) {
-            Ok(("", (_, Param::Auth(sender)))) if !grammar::names_sender(sender.as_str()) => {
+        match grammar::param(None, |_, param| param)(&word) {
+            Ok(("", Param::Auth(sender))) if !grammar::names_sender(sender.as_str()) => {
                 return Err(Error::BadValue("AUTH"));
             }
             Ok(("", _)) => {}
@@ -269,7 +269,7 @@ impl Params<'_> {
 }
 
 /// Reads every parameter of `text` once. With no side given, each keyword is taken for its own command's.
-#[inline]
+#[inline(always)]
 fn declared(text: &str, side: Option<Side>) -> Result<Declared, Error> {
     let mut declared = Declared::default();
     let mut seen = 0_u32;
@@ -279,20 +279,24 @@ fn declared(text: &str, side: Option<Side>) -> Result<Declared, Error> {
     }
     let mut rest = text;
     while !rest.is_empty() {
-        let (behind, (keyword, param)) = grammar::param(side)(rest).map_err(|error| match error {
-            nom::Err::Error(error) | nom::Err::Failure(error) => error,
-            nom::Err::Incomplete(_) => Error::Malformed,
-        })?;
-        (_, rest) = split(behind, |octet| octet == b' ');
-        let Some(keyword) = keyword else {
-            declared.unknown = true;
-            continue;
+        let mut twice = None;
+        let behind = grammar::param(side, |keyword, param| match keyword {
+            Some(keyword) if seen & 1 << keyword as u8 != 0 => twice = Some(keyword),
+            Some(keyword) => {
+                seen |= 1 << keyword as u8;
+                declared.note(&param);
+            }
+            None => declared.unknown = true,
+        })(rest);
+        let behind = match behind {
+            Ok((behind, ())) => behind,
+            Err(nom::Err::Error(error) | nom::Err::Failure(error)) => return Err(error),
+            Err(nom::Err::Incomplete(_)) => return Err(Error::Malformed),
         };
-        if seen & 1 << keyword as u8 != 0 {
+        if let Some(keyword) = twice {
             return Err(Error::Twice(keyword.as_str()));
         }
-        seen |= 1 << keyword as u8;
-        declared.note(&param);
+        (_, rest) = split(behind, |octet| octet == b' ');
     }
     let holds = 1 << Keyword::HoldFor as u8 | 1 << Keyword::HoldUntil as u8;
     if seen & holds == holds { Err(Error::TwoHolds) } else { Ok(declared) }
@@ -310,7 +314,7 @@ impl Declared {
         unknown: true,
     };
 
-    #[inline]
+    #[inline(always)]
     fn note(&mut self, param: &Param<'_>) {
         match param {
             Param::Size(size) => self.size = Some(*size),

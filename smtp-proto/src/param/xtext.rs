@@ -12,7 +12,8 @@ use nom::{IResult, Parser};
 
 use super::Error;
 use crate::address::Mailbox;
-use crate::address::class::{ATEXT, VALUE, XCHAR, is, span, split};
+use crate::address::class::{ATEXT, VALUE, XCHAR, is, split};
+use crate::octets;
 
 /// A value parser: which keyword the value belongs to is known only to its caller.
 pub(crate) type Parsed<'a, T> = IResult<&'a str, T, ()>;
@@ -122,24 +123,24 @@ pub(crate) enum Case {
 
 /// `xtext = *( xchar / hexchar )` (RFC 3461, 4), but not empty, since an esmtp-value isn't. `encodes` says which octets
 /// may be encoded.
+#[inline(always)]
 pub(crate) fn xtext<'a>(
     case: Case,
     encodes: impl Fn(u8) -> bool + Copy,
 ) -> impl Fn(&'a str) -> Parsed<'a, &'a str> {
     move |input| {
-        let mut end = 0;
-        loop {
-            end += span(input.as_bytes(), end, XCHAR);
-            match hexchar(case)(input.get(end..).unwrap_or_default()) {
-                Ok((_, octet)) if encodes(octet) => end += 3,
-                _ => break,
+        let octets = input.as_bytes();
+        let end = octets::position(octets, 0, |at| match octets[at] {
+            // The two digits behind it are not asked about.
+            b'+' => {
+                !hexchar(case)(input.get(at..).unwrap_or_default()).is_ok_and(|(_, octet)| encodes(octet))
             }
+            octet => !is(octet, XCHAR),
+        });
+        match input.split_at_checked(end) {
+            Some((text, rest)) if end > 0 => Ok((rest, text)),
+            _ => Err(nom::Err::Error(())),
         }
-        if end == 0 {
-            return Err(nom::Err::Error(()));
-        }
-        let (text, rest) = input.split_at(end);
-        Ok((rest, text))
     }
 }
 
@@ -178,9 +179,14 @@ impl<'a> Orcpt<'a> {
     /// [`Error::BadValue`]
     pub fn parse(text: &'a str) -> Result<Self, Error> {
         match orcpt(text) {
-            Ok(("", orcpt)) => Ok(orcpt),
+            Ok(("", text)) => Ok(Self::checked(text)),
             _ => Err(Error::BadValue("ORCPT")),
         }
+    }
+
+    /// For text that the grammar has taken.
+    pub(super) const fn checked(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
     }
 
     /// Encodes `mailbox`: as type `rfc822`, or as `utf-8` in its ASCII form if the mailbox isn't ASCII.
@@ -259,17 +265,20 @@ impl fmt::Display for Orcpt<'_> {
 
 /// `original-recipient-address = addr-type ";" xtext`, `addr-type = atom` (RFC 3461, 4.2), and
 /// `utf-8-type-addr = "utf-8;" utf-8-enc-addr` (RFC 6533, 3)
-pub(super) fn orcpt(input: &str) -> Parsed<'_, Orcpt<'_>> {
+#[inline(always)]
+pub(super) fn orcpt(input: &str) -> Parsed<'_, &str> {
+    let octets = input.as_bytes();
     // An esmtp-value has no "=", though an atom may.
-    let (kind, rest) = split(input, |octet| octet.is_ascii() && is(octet, ATEXT) && is(octet, VALUE));
-    let Some(rest) = rest.strip_prefix(';').filter(|_| !kind.is_empty()) else {
+    let of_type = |octet: u8| octet.is_ascii() && is(octet, ATEXT) && is(octet, VALUE);
+    let at = octets::position(octets, 0, |at| !of_type(octets[at]));
+    let (true, Some(b';'), Some(address)) = (at > 0, octets.get(at), input.get(at + 1..)) else {
         return Err(nom::Err::Error(()));
     };
-    let (rest, _) = if kind.eq_ignore_ascii_case("utf-8") {
-        utf8_address(rest)?
+    let (rest, _) = if at == "utf-8".len() && octets[..at].eq_ignore_ascii_case(b"utf-8") {
+        utf8_address(address)?
     } else {
         // RFC 3461 has an ASCII address below this. Postfix encodes one in UTF-8 the same way where the mail is SMTPUTF8's.
-        let (behind, text) = xtext(Case::Upper, |octet| printable(octet) || !octet.is_ascii())(rest)?;
+        let (behind, text) = xtext(Case::Upper, |octet| printable(octet) || !octet.is_ascii())(address)?;
         let high = text.as_bytes().windows(2).any(|pair| pair[0] == b'+' && pair[1] >= b'8');
         if high && !decoded(text).is_ok_and(|address| !address.contains(char::is_control)) {
             return Err(nom::Err::Error(()));
@@ -277,7 +286,7 @@ pub(super) fn orcpt(input: &str) -> Parsed<'_, Orcpt<'_>> {
         (behind, text)
     };
     let text = &input[..input.len() - rest.len()];
-    if text.len() > ORCPT_MAX { Err(nom::Err::Error(())) } else { Ok((rest, Orcpt(Cow::Borrowed(text)))) }
+    if text.len() > ORCPT_MAX { Err(nom::Err::Error(())) } else { Ok((rest, text)) }
 }
 
 /// What an address of type `rfc822` and the like encodes; those that were parsed decode to UTF-8.

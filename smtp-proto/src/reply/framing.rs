@@ -55,6 +55,7 @@ impl Framing {
     /// # Errors
     ///
     /// As [`Framing::next`].
+    #[inline]
     pub fn reply<'b>(
         &mut self,
         input: &'b [u8],
@@ -66,7 +67,6 @@ impl Framing {
     }
 
     /// The length and the code that counts: of any line, since they are equal, or of the last if lenient.
-    #[inline]
     fn find(
         &mut self,
         input: &[u8],
@@ -76,36 +76,27 @@ impl Framing {
         let total_limit = total_limit.min(u32::MAX as usize);
         let (mut line, mut searched) = (self.line as usize, self.searched as usize);
         loop {
-            let line_window = line.saturating_add(line_limit);
-            let window = line_window.min(total_limit);
-            let too_long =
-                || if line_window <= total_limit { Malformed::LineTooLong } else { Malformed::TooLong };
-
-            let seen = &input[..window.min(input.len())];
+            let window = line.saturating_add(line_limit).min(total_limit);
+            let seen = input.get(..window).unwrap_or(input);
             let found = if self.lenient {
                 octets::find::<11>(seen, searched, |octet| octet == b'\n')
             } else {
                 octets::find::<14>(seen, searched, |octet| matches!(octet, b'\r' | b'\n'))
             };
-            let Some(mut end) = found else {
-                if input.len() >= window {
-                    return Err(too_long());
-                }
-                // `max`: a caller that shortened the buffer gets no answer, not a panic.
-                (self.line, self.searched) = (line as u32, searched.max(input.len()) as u32);
-                return Ok(None);
-            };
-
-            if input[end] == b'\r' {
-                if end + 1 >= window {
-                    return Err(too_long());
-                }
-                let Some(next) = input.get(end + 1) else {
-                    (self.line, self.searched) = (line as u32, end as u32);
+            let end = match found {
+                Some(end) if seen.get(end..end + 2) == Some(b"\r\n") => end + 1,
+                Some(end) if seen[end] == b'\n' => end,
+                Some(end) if end + 1 < seen.len() => end,
+                // Nothing yet, or a CR with nothing behind it.
+                end if input.len() < window => {
+                    // `max`: a caller that shortened the buffer gets no answer, not a panic.
+                    let searched = end.unwrap_or_else(|| searched.max(input.len()));
+                    (self.line, self.searched) = (line as u32, searched as u32);
                     return Ok(None);
-                };
-                end += usize::from(*next == b'\n');
-            }
+                }
+                _ if line.saturating_add(line_limit) <= total_limit => return Err(Malformed::LineTooLong),
+                _ => return Err(Malformed::TooLong),
+            };
             // What is no reply at all is called so, rather than by its line end.
             let whole = input.get(line..=end).unwrap_or_default();
             let Ok((_, head)) = grammar::head(whole) else { return Err(Malformed::NotAReply) };
@@ -117,7 +108,7 @@ impl Framing {
                     return Err(Malformed::MixedCodes);
                 }
             }
-            end += 1;
+            let end = end + 1;
             if !head.more {
                 *self = Self { lenient: self.lenient, ..Self::new() };
                 return Ok(Some((end, head.code)));

@@ -450,7 +450,7 @@ fn mail_params() -> impl Strategy<Value = Params<'static>> {
 fn rcpt_params() -> impl Strategy<Value = Params<'static>> {
     let notify = (1..8_u8).prop_map(|bits| {
         let all = [Notify::SUCCESS, Notify::FAILURE, Notify::DELAY];
-        (0..3).filter(|bit| bits & 1 << bit != 0).fold(Notify::NEVER, |sum, bit| sum.and(all[bit]))
+        (0..3).filter(|bit| bits & 1 << bit != 0).fold(Notify::NEVER, |sum, bit| sum | all[bit])
     });
     let rrvs = Param::Rrvs { since: "2014-04-03T23:01:00Z", action: Some(RrvsAction::Reject) };
     (notify, mailbox(), any::<bool>()).prop_map(move |(notify, mailbox, rejects)| {
