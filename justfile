@@ -143,7 +143,7 @@ bench-e2e *args:
     cargo build --release --manifest-path benches/e2e/Cargo.toml
     SMTP_INTEROP={{ quote(peers) }} benches/e2e/target/release/e2e {{ args }}
 
-# The benchmarks' cases beside the peers', the least of many times of each: needs no quiet machine
+# The benchmarks' cases beside the peers', the least of many times of each, as BENCHMARKS.md's tables: needs no quiet machine
 ratios *group:
     cargo run --release --manifest-path benches/Cargo.toml --bin ratios -- {{ group }}
 

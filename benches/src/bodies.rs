@@ -1,114 +1,96 @@
-//! Bodies, both ways, in chunks as reads bring them.
+//! Bodies, both ways, in chunks as reads bring them; and what no program can pass: a copy, and a search for what is not there.
 
 use std::hint::black_box;
 
 use bytes::BytesMut;
-use peer_smtp_proto::request::receiver::DataReceiver;
 use smtp_proto::dot::{Body, LineEnds, Scan, Scanner, Stuffer};
 
 use crate::inputs::{base64, dots, long_lines, text};
-use crate::{Case, OURS, Unit};
+use crate::{Case, LIMITS, OURS};
+
+/// A group, what it works on, and by how many octets that comes.
+pub struct Shape {
+    pub group: &'static str,
+    pub message: Vec<u8>,
+    pub chunk: usize,
+}
+
+/// What comes in.
+pub fn incoming() -> [Shape; 6] {
+    [
+        ("body in, text 64 KiB, by 16 KiB", text(64 << 10), 16 << 10),
+        ("body in, text 64 KiB, by 1448", text(64 << 10), 1448),
+        ("body in, base64 10 MiB, by 16 KiB", base64(10 << 20), 16 << 10),
+        ("body in, base64 10 MiB, by 1448", base64(10 << 20), 1448),
+        ("body in, long lines 64 KiB, by 16 KiB", long_lines(64 << 10), 16 << 10),
+        ("body in, all dots 64 KiB, by 16 KiB", dots(64 << 10), 16 << 10),
+    ]
+    .map(|(group, message, chunk)| Shape { group, message: stuffed(&message), chunk })
+}
+
+/// What goes out.
+pub fn outgoing() -> [Shape; 4] {
+    [
+        ("body out, text 64 KiB", text(64 << 10)),
+        ("body out, base64 10 MiB", base64(10 << 20)),
+        ("body out, long lines 64 KiB", long_lines(64 << 10)),
+        ("body out, all dots 64 KiB", dots(64 << 10)),
+    ]
+    .map(|(group, message)| Shape { group, chunk: message.len(), message })
+}
 
 /// The cases of this module.
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    incoming(&mut cases, "body in, text 64 KiB, by 16 KiB", &text(64 << 10), 16 << 10);
-    incoming(&mut cases, "body in, text 64 KiB, by 1448", &text(64 << 10), 1448);
-    incoming(&mut cases, "body in, base64 10 MiB, by 16 KiB", &base64(10 << 20), 16 << 10);
-    incoming(&mut cases, "body in, base64 10 MiB, by 1448", &base64(10 << 20), 1448);
-    incoming(&mut cases, "body in, long lines 64 KiB, by 16 KiB", &long_lines(64 << 10), 16 << 10);
-    incoming(&mut cases, "body in, all dots 64 KiB, by 16 KiB", &dots(64 << 10), 16 << 10);
-    outgoing(&mut cases, "body out, text 64 KiB", text(64 << 10));
-    outgoing(&mut cases, "body out, base64 10 MiB", base64(10 << 20));
-    outgoing(&mut cases, "body out, long lines 64 KiB", long_lines(64 << 10));
-    outgoing(&mut cases, "body out, all dots 64 KiB", dots(64 << 10));
-    cases
-}
-
-fn incoming(cases: &mut Vec<Case>, group: &'static str, message: &[u8], chunk: usize) {
-    let wire = stuffed(message);
-    let mut case = |who, mut work: Box<dyn FnMut(&[u8])>| {
-        let wire = wire.clone();
-        cases.push(Case::new(group, who, Unit::Octets, wire.len(), move || work(black_box(&wire))));
-    };
-    case(
-        OURS,
-        Box::new(move |wire| {
+    for Shape { group, message: wire, chunk } in incoming() {
+        cases.push(Case::octets(group, OURS, &wire, move |wire| {
             receive(wire, chunk, |body| {
                 body.slices().for_each(|slice| {
                     black_box(slice);
                 });
             });
-        }),
-    );
-    let mut vec = Vec::with_capacity(wire.len());
-    case(
-        "ours, into a Vec",
-        Box::new(move |wire| {
+        }));
+        let mut vec = Vec::with_capacity(wire.len());
+        cases.push(Case::octets(group, "ours, into a Vec", &wire, move |wire| {
             vec.clear();
             receive(wire, chunk, |body| body.append_to(&mut vec));
-        }),
-    );
-    let mut vec = Vec::with_capacity(wire.len());
-    case(
-        "smtp-proto 0.2.5 (Stalwart), into a Vec",
-        Box::new(move |wire| {
-            vec.clear();
-            let mut receiver = DataReceiver::new();
-            for chunk in wire.chunks(chunk) {
-                black_box(receiver.ingest(&mut chunk.iter(), &mut vec));
-            }
-        }),
-    );
-    let mut vec = Vec::with_capacity(wire.len());
-    case(
-        "memcpy",
-        Box::new(move |wire| {
-            vec.clear();
-            vec.extend_from_slice(wire);
-            black_box(&vec);
-        }),
-    );
-}
-
-fn outgoing(cases: &mut Vec<Case>, group: &'static str, message: Vec<u8>) {
-    let mut case = |who, mut work: Box<dyn FnMut(&[u8])>| {
-        let message = message.clone();
-        cases.push(Case::new(group, who, Unit::Octets, message.len(), move || work(black_box(&message))));
-    };
-    case(
-        OURS,
-        Box::new(|message| {
+        }));
+        limits(&mut cases, group, &wire);
+    }
+    for Shape { group, message, .. } in outgoing() {
+        cases.push(Case::octets(group, OURS, &message, |message| {
             Stuffer::new(LineEnds::Normalise).segments(message).for_each(|slice| {
                 black_box(slice);
             });
-        }),
-    );
-    let mut wire = BytesMut::with_capacity(message.len() * 2);
-    case(
-        "ours, appended",
-        Box::new(move |message| {
+        }));
+        let mut wire = BytesMut::with_capacity(message.len() * 2);
+        cases.push(Case::octets(group, "ours, appended", &message, move |message| {
             wire.clear();
             Stuffer::new(LineEnds::Normalise).append(message, &mut wire).unwrap();
-        }),
-    );
-    let mut vec = Vec::with_capacity(message.len());
-    case(
-        "memcpy",
-        Box::new(move |message| {
-            vec.clear();
-            vec.extend_from_slice(message);
-            black_box(&vec);
-        }),
-    );
+        }));
+        limits(&mut cases, group, &message);
+    }
+    cases
+}
+
+fn limits(cases: &mut Vec<Case>, group: &'static str, octets: &[u8]) {
+    let mut vec = Vec::with_capacity(octets.len());
+    cases.push(Case::octets(group, LIMITS[0], octets, move |octets| {
+        vec.clear();
+        vec.extend_from_slice(octets);
+        black_box(&vec);
+    }));
+    cases.push(Case::octets(group, LIMITS[1], octets, |octets| {
+        black_box(memchr::memchr(0, octets));
+    }));
 }
 
 /// A message as it stands on the wire, its end included.
-pub fn stuffed(message: &[u8]) -> BytesMut {
+pub fn stuffed(message: &[u8]) -> Vec<u8> {
     let (mut wire, mut stuffer) = (BytesMut::new(), Stuffer::new(LineEnds::Reject));
     stuffer.append(message, &mut wire).unwrap();
     stuffer.finish(&mut wire).unwrap();
-    wire
+    wire.into()
 }
 
 /// Every piece of a message that comes in chunks, until its end.

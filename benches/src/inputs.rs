@@ -51,19 +51,19 @@ pub fn text(len: usize) -> Vec<u8> {
 /// Base64 in lines of 76.
 pub fn base64(len: usize) -> Vec<u8> {
     let line = b"TWFuIGlzIGRpc3Rpbmd1aXNoZWQsIG5vdCBvbmx5IGJ5IGhpcyByZWFzb24sIGJ1dCBieSB0aGlz\r\n";
-    line.iter().copied().cycle().take(len / line.len() * line.len()).collect()
+    line.repeat(len / line.len())
 }
 
 /// A message of nothing but dots, as content: each line is one dot.
 pub fn dots(len: usize) -> Vec<u8> {
-    b".\r\n".iter().copied().cycle().take(len / 3 * 3).collect()
+    b".\r\n".repeat(len / 3)
 }
 
 /// Lines of 990 octets, as HTML in mail has them.
 pub fn long_lines(len: usize) -> Vec<u8> {
     let mut line = vec![b'x'; 990];
     line.extend_from_slice(b"\r\n");
-    line.iter().copied().cycle().take(len / line.len() * line.len()).collect()
+    line.repeat(len / line.len())
 }
 
 /// Mailboxes of all forms.
@@ -75,3 +75,23 @@ pub const ADDRESSES: &[&str] = &[
     "postmaster@[192.0.2.1]",
     "a-rather-long.local-part+with.a.tag@a.host.far.down.example.org",
 ];
+
+/// Who sends, and whom to.
+pub const FROM: &str = "ann.miller@mail.example.org";
+
+/// So many recipients.
+pub fn recipients(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("ben.smith{n}@example.net")).collect()
+}
+
+/// What is sent in sessions: a header, and lines of text to so many octets.
+pub fn message(len: usize) -> Vec<u8> {
+    let mut message =
+        b"From: Ann <ann.miller@mail.example.org>\r\nTo: Ben <ben.smith@example.net>\r\nSubject: hello\r\n\r\n".to_vec();
+    message.extend(text(len - message.len()));
+    message
+}
+
+/// What comes ahead of a message.
+pub const ENVELOPE: &[u8] =
+    b"MAIL FROM:<ann.miller@mail.example.org>\r\nRCPT TO:<ben.smith@example.net>\r\nDATA\r\n";

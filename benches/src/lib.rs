@@ -1,9 +1,15 @@
 //! The benchmarks: each [`Case`] is one piece of work, done by us or by a peer on the same octets, and every program of this package
 //! runs the same ones. `benches/` times them with criterion, `ratios` sets them beside each other, `counts` is for callgrind.
+//!
+//! Ours stand in a module for each storey, the peers' in [`peers`], which the feature of that name brings.
 
 pub mod bodies;
 pub mod inputs;
+pub mod machines;
 pub mod parsing;
+#[cfg(feature = "peers")]
+pub mod peers;
+pub mod sessions;
 
 use std::hint::black_box;
 
@@ -32,6 +38,9 @@ pub enum Unit {
 /// Who we are.
 pub const OURS: &str = "ours";
 
+/// What nobody passes who looks at every octet, or copies it.
+const LIMITS: [&str; 2] = ["memcpy", "memchr"];
+
 impl Case {
     fn new(
         group: &'static str,
@@ -57,6 +66,28 @@ impl Case {
         })
     }
 
+    /// With the octets of a body.
+    fn octets(
+        group: &'static str,
+        who: &'static str,
+        octets: &[u8],
+        mut work: impl FnMut(&[u8]) + 'static,
+    ) -> Self {
+        let octets = octets.to_vec();
+        Self::new(group, who, Unit::Octets, octets.len(), move || work(black_box(&octets)))
+    }
+
+    /// The table that its group stands in.
+    pub fn table(&self) -> &'static str {
+        const TABLES: [&str; 6] = ["body in", "body out", "server", "client", "session, TLS", "session"];
+        TABLES.into_iter().find(|table| self.group.starts_with(table)).unwrap_or("parsing")
+    }
+
+    /// Whether somebody else does it: neither we nor a limit.
+    pub fn is_peer(&self) -> bool {
+        !self.who.starts_with(OURS) && !LIMITS.contains(&self.who)
+    }
+
     /// Does it once.
     pub fn run(&mut self) {
         (self.work)();
@@ -65,5 +96,11 @@ impl Case {
 
 /// Every case, group by group, ours first.
 pub fn all() -> Vec<Case> {
-    parsing::cases().into_iter().chain(bodies::cases()).collect()
+    let ours = [parsing::cases(), bodies::cases(), machines::cases(), sessions::cases()];
+    let mut cases: Vec<Case> = ours.into_iter().flatten().collect();
+    #[cfg(feature = "peers")]
+    cases.extend(peers::cases());
+    let groups: Vec<_> = cases.iter().map(|case| case.group).collect();
+    cases.sort_by_key(|case| groups.iter().position(|group| *group == case.group));
+    cases
 }

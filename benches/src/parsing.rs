@@ -2,8 +2,6 @@
 
 use std::hint::black_box;
 
-use peer_smtp_proto::response::parser::ResponseReceiver;
-use peer_smtp_proto::{EhloResponse, Request};
 use smtp_proto::address::Mailbox;
 use smtp_proto::command::{Command, Options};
 use smtp_proto::extension::Capabilities;
@@ -13,33 +11,27 @@ use smtp_proto::reply;
 use crate::inputs::{ADDRESSES, BASIC, EHLO, FULL, REPLIES};
 use crate::{Case, OURS};
 
-const STALWART: &str = "smtp-proto 0.2.5 (Stalwart)";
+/// The groups that peers have cases in.
+pub const COMMANDS: [(&str, &[&[u8]]); 2] = [("commands, basic", BASIC), ("commands, full", FULL)];
+pub const ANSWERS: &str = "replies";
+pub const RESPONSES: &str = "EHLO responses";
 
 /// The cases of this module.
 pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for (group, lines) in [("commands, basic", BASIC), ("commands, full", FULL)] {
+    for (group, lines) in COMMANDS {
         cases.push(Case::items(group, OURS, lines, |line| {
             let found = line::Framing::new().next(line, 4096).unwrap().unwrap();
             black_box(Command::parse(&line[..found.text], Options::default()).unwrap());
         }));
-        cases.push(Case::items(group, STALWART, lines, |line| {
-            black_box(Request::parse(&mut line.iter()).unwrap());
-        }));
     }
-    cases.push(Case::items("replies", OURS, REPLIES, |line| {
+    cases.push(Case::items(ANSWERS, OURS, REPLIES, |line| {
         let (_, reply) = reply::Framing::new().reply(line, 4096, 65536).unwrap().unwrap();
         black_box((reply.code(), reply.status()));
     }));
-    cases.push(Case::items("replies", STALWART, REPLIES, |line| {
-        black_box(ResponseReceiver::default().parse(&mut line.iter()).unwrap());
-    }));
-    cases.push(Case::items("EHLO responses", OURS, EHLO, |input| {
+    cases.push(Case::items(RESPONSES, OURS, EHLO, |input| {
         let (_, reply) = reply::Framing::new().reply(input, 4096, 65536).unwrap().unwrap();
         black_box(Capabilities::parse(&reply).set());
-    }));
-    cases.push(Case::items("EHLO responses", STALWART, EHLO, |input| {
-        black_box(EhloResponse::parse(&mut input.iter()).unwrap());
     }));
     cases.push(Case::items("addresses", OURS, ADDRESSES, |text| {
         black_box(Mailbox::parse(text).unwrap());

@@ -59,7 +59,7 @@ pub fn config(script: &Script<'_>) -> Arc<Config> {
         config.capabilities = config.capabilities.with(Extension::PipeConnect);
     }
     if has(b'm') {
-        let limits = SessionLimits { mail_max: Some(2), rcpt_max: Some(1), ..SessionLimits::default() };
+        let limits = SessionLimits::default().with_mail_max(2).with_rcpt_max(1);
         config.capabilities = config.capabilities.with_limits(limits);
     }
     if has(b'z') {

@@ -6,25 +6,28 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::thread;
 use std::time::Duration;
 
-use futures_lite::future::yield_now;
+use rustix::event::PollFlags;
+use smtp_driver::{Io as _, Shutdown};
 
-use crate::socket::{SLICE, is_timeout};
+use crate::socket::{passes, ready};
 use crate::{Socket, block_on};
 
 /// A listening socket of any kind. Its connections have a thread each.
 #[derive(Debug)]
-pub struct Listener(socket2::Socket);
+pub struct Listener {
+    socket: socket2::Socket,
+    shutdown: Option<Shutdown>,
+}
 
 impl Listener {
-    /// Takes a listening socket, std's or socket2's.
+    /// Takes a listening socket, std's or socket2's. It is waited for by `poll`, and does not block from here on.
     ///
     /// # Errors
     /// Those of the system.
     pub fn new(listener: impl Into<socket2::Socket>) -> io::Result<Self> {
         let socket = listener.into();
-        socket.set_nonblocking(!TIMES_OUT)?;
-        socket.set_read_timeout(Some(SLICE))?;
-        Ok(Self(socket))
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket, shutdown: None })
     }
 
     /// Listens at the first of the addresses that can be bound.
@@ -40,29 +43,32 @@ impl Listener {
     /// # Errors
     /// Those of the system.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+        self.socket.local_addr()?.as_socket().ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
     }
 }
-
-/// Whether a socket's timeout holds for accept too. Elsewhere the listening socket does not block, and is looked at
-/// again after [`NAP`].
-const TIMES_OUT: bool = cfg!(any(target_os = "linux", target_os = "android"));
-const NAP: Duration = Duration::from_millis(10);
 
 impl smtp_driver::Listener for Listener {
     type Io = Socket;
 
     async fn accept(&mut self) -> io::Result<Socket> {
         loop {
-            match self.0.accept() {
-                Err(error) if is_timeout(&error) || error.kind() == io::ErrorKind::WouldBlock => {}
-                accepted => return accepted.map(|(socket, _)| Socket::new(socket)),
+            ready(&self.socket, PollFlags::IN, self.shutdown.as_ref(), || None).await?;
+            match self.socket.accept() {
+                Err(error) if passes(&error) => {}
+                accepted => {
+                    let mut accepted = accepted.map(|(socket, _)| Socket::new(socket))?;
+                    // What it serves ends with it.
+                    if let Some(shutdown) = &self.shutdown {
+                        accepted.heed(shutdown);
+                    }
+                    return Ok(accepted);
+                }
             }
-            if !TIMES_OUT {
-                thread::sleep(NAP);
-            }
-            yield_now().await;
         }
+    }
+
+    fn heed(&mut self, shutdown: &Shutdown) {
+        self.shutdown = Some(shutdown.clone());
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

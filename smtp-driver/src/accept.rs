@@ -33,6 +33,7 @@ where
     F: Fn(L::Io) -> Fut,
     Fut: Future<Output = ()> + Send + 'static,
 {
+    listener.heed(shutdown);
     let live = Arc::new(Live::default());
     let result = loop {
         if unless(shutdown, live.fewer_than(max_connections)).await.is_none() {

@@ -57,6 +57,7 @@ pub struct Connection<I> {
 /// A message that failed with its connection: what is known of it, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
+#[non_exhaustive]
 pub struct SendError {
     /// What became of the message for each recipient.
     pub report: Report,
@@ -96,7 +97,7 @@ impl<I: Io> Connection<I> {
         let trace = Trace::client(io.peer());
         let span = trace.span();
         let mut this = Self {
-            pump: Pump { io, link },
+            pump: Pump::new(io, link),
             client: Client::new(config),
             transfer: Transfer::default(),
             options: Arc::clone(&options),
@@ -243,7 +244,7 @@ impl<I: Io> Connection<I> {
 
     /// Gives back the memory of the buffers, before a wait that may be long.
     pub(crate) fn release(&mut self) {
-        self.pump.link.release();
+        self.pump.release();
     }
 
     /// QUIT, and closes without waiting for what the server says to it.

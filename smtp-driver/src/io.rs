@@ -11,12 +11,14 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
+use crate::Shutdown;
+
 /// One connection, with its clock.
 ///
 /// Deadlines are ages of the connection rather than durations, so that a peer that drips octets cannot renew them.
 ///
-/// A blocking transport implements this with futures that block for a moment, and are pending in between, so that
-/// what they are raced with is looked at too.
+/// A blocking transport implements this with futures that block, and are pending only when the shutdown that it was told to
+/// [heed](Self::heed) begins.
 pub trait Io: Send {
     /// The time since the connection was opened. Never goes back.
     fn age(&self) -> Duration;
@@ -45,6 +47,12 @@ pub trait Io: Send {
         bufs: &[IoSlice<'_>],
         until: Option<Duration>,
     ) -> impl Future<Output = io::Result<usize>> + Send;
+
+    /// Reads and writes from here on are raced with `shutdown`. For transports that block: one that waits when it begins
+    /// is pending once, and then goes on. All others have it from the race itself, and do nothing.
+    fn heed(&mut self, shutdown: &Shutdown) {
+        let _ = shutdown;
+    }
 
     /// The other end's address, where the transport has one.
     fn peer(&self) -> Option<SocketAddr> {
@@ -93,6 +101,11 @@ pub trait Listener: Send {
     /// As the system gives them; [`accept_loop`](crate::accept_loop) tells those that pass from those that stay.
     fn accept(&mut self) -> impl Future<Output = io::Result<Self::Io>> + Send;
 
+    /// As [`Io::heed`]: accepting, and what is accepted, is raced with `shutdown`.
+    fn heed(&mut self, shutdown: &Shutdown) {
+        let _ = shutdown;
+    }
+
     /// Runs `task` beside the caller. A runtime that cannot drops it.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
 
@@ -103,7 +116,12 @@ pub trait Listener: Send {
 /// The room that a read is given: one TLS record, and about what a socket has ready in one piece.
 pub const READ: usize = 16 * 1024;
 
+/// The room for the first read into a buffer without memory: a flight of commands, or a short message. Of many connections that
+/// take turns, each then reads into what the last one has just given back, and allocator and cache have it at hand.
+pub const FIRST: usize = READ / 4;
+
 /// The room for a read that `buf` has as it is: 0 if there is too little to be worth a system call.
+#[must_use]
 pub fn room(buf: &BytesMut) -> usize {
     match buf.capacity() - buf.len() {
         0..MIN_READ => 0,
@@ -114,10 +132,12 @@ pub fn room(buf: &BytesMut) -> usize {
 const MIN_READ: usize = READ / 8;
 
 /// Sees to room for a read in `buf`, and says whether it had to. Call it only when there is something to read.
+///
+/// A buffer that has no memory gets [`FIRST`] octets, one that has too little [`READ`] more.
 pub fn make_room(buf: &mut BytesMut) -> bool {
     let lacking = room(buf) == 0;
     if lacking {
-        buf.reserve(READ);
+        buf.reserve(if buf.capacity() == 0 { FIRST } else { READ });
     }
     lacking
 }
@@ -157,14 +177,15 @@ mod tests {
         let mut buf = BytesMut::new();
         assert_eq!(room(&buf), 0);
         assert!(make_room(&mut buf));
-        assert_eq!(room(&buf), READ);
+        assert_eq!(room(&buf), FIRST);
         assert!(!make_room(&mut buf));
         give_back(&mut buf, false);
-        assert_eq!(room(&buf), READ, "kept by its owner");
+        assert_eq!(room(&buf), FIRST, "kept by its owner");
         give_back(&mut buf, true);
         assert_eq!(buf.capacity(), 0);
         buf.extend_from_slice(b"kept");
         let made = make_room(&mut buf);
+        assert_eq!((made, room(&buf)), (true, READ));
         give_back(&mut buf, made);
         assert_eq!(buf, "kept");
     }

@@ -8,12 +8,15 @@ use bytes::BytesMut;
 use smtp_proto::link::{Lent, Link, Outlet};
 
 use crate::Io;
+use crate::io::{FIRST, READ};
 
 /// A transport and the buffers on top of it.
 #[derive(Debug)]
 pub(crate) struct Pump<I> {
     pub(crate) io: I,
     pub(crate) link: Link,
+    /// The last read had so much that the next one will have much too.
+    streams: bool,
 }
 
 /// Why octets don't flow.
@@ -43,13 +46,32 @@ impl Blocked {
 }
 
 impl<I: Io> Pump<I> {
+    pub(crate) const fn new(io: I, link: Link) -> Self {
+        Self { io, link, streams: false }
+    }
+
+    /// Gives the memory of all empty buffers back, ahead of a wait that may be long.
+    pub(crate) fn release(&mut self) {
+        self.link.release();
+        self.streams = false;
+    }
+
     /// Reads once. 0 is the end: the peer's EOF, or its close_notify.
     pub(crate) async fn read(&mut self, until: Option<Duration>) -> Result<usize, Blocked> {
         if self.link.peer_closed() {
             return Ok(0);
         }
         let known = self.link.input().len();
-        let n = self.io.read(self.link.incoming(), until).await?;
+        let incoming = self.link.incoming();
+        if incoming.is_empty() {
+            if !self.streams {
+                *incoming = BytesMut::new();
+            } else if !incoming.try_reclaim(READ) {
+                *incoming = BytesMut::with_capacity(READ);
+            }
+        }
+        let n = self.io.read(incoming, until).await?;
+        self.streams = n >= FIRST;
         if n == 0 {
             self.link.eof()?;
             return Ok(0);
@@ -167,20 +189,35 @@ fn written(n: usize) -> io::Result<usize> {
     if n == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(n) }
 }
 
+/// How long replies may take to leave, whenever that begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WriteBy {
+    pub(crate) patience: Duration,
+    /// The age by which the conversation is over, once a shutdown was seen.
+    pub(crate) leave_by: Option<Duration>,
+}
+
+impl WriteBy {
+    pub(crate) fn from(self, now: Duration) -> Option<Duration> {
+        let until = now.saturating_add(self.patience);
+        Some(self.leave_by.map_or(until, |by| until.min(by)))
+    }
+}
+
 /// Waits for `work`; if it isn't ready at once, what is owed to the peer is written first, since a reply may not be
 /// held back by a wait (RFC 2920, 3.2).
 pub(crate) async fn attend<T, I: Io>(
     work: impl Future<Output = T> + Send,
     io: &mut I,
     outlet: &mut Outlet<'_>,
-    until: Option<Duration>,
+    by: WriteBy,
 ) -> io::Result<T> {
     let mut work = std::pin::pin!(work);
     let first = std::future::poll_fn(|context| std::task::Poll::Ready(work.as_mut().poll(context))).await;
     match first {
         std::task::Poll::Ready(done) => Ok(done),
         std::task::Poll::Pending => {
-            flush(io, outlet, until).await?;
+            flush(io, outlet, by.from(io.age())).await?;
             Ok(work.await)
         }
     }

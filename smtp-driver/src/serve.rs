@@ -203,37 +203,20 @@ impl<I: Io> Connection<I> {
         login: &mut Option<Login>,
         exporter: Option<&[u8; 32]>,
     ) -> io::Result<()> {
-        let until = self.write_deadline();
-        match self.server.event(taken, self.pump.link.input()) {
-            Event::Connect => {
-                let reply = handler.connected(self.peer()).await;
-                self.listen().await;
-                if !self.pump.link.input().is_empty() && self.server.config().refuse_early_talkers {
-                    // The machine has the word: it knows who may speak ahead.
-                    let now = self.pump.io.age();
-                    let (input, output) = self.pump.link.split();
-                    if let Err(violation) = self.server.step(now, input, output) {
-                        self.ending = Some(Err(violation.into()));
-                        return Ok(());
-                    }
-                }
-                give(&mut self.server, &reply, self.pump.link.output());
-                return Ok(());
-            }
-            Event::Xclient(_) => return self.xclient(taken, handler).await,
-            _ => {}
-        }
+        let by = self.write_by();
         let Self { pump, server, .. } = self;
         let io = &mut pump.io;
         let (input, mut outlet) = pump.link.halves();
         let out = &mut outlet;
         let reply = match server.event(taken, input) {
+            Event::Connect => return self.connect(handler).await,
+            Event::Xclient(_) => return self.xclient(taken, handler).await,
             Event::Hello { verb, name } => {
                 let offered = server.capabilities_mut();
                 if exporter.is_none() {
                     unbind(offered);
                 }
-                let reply = attend(handler.hello(verb, &name, offered), io, out, until).await?;
+                let reply = attend(handler.hello(verb, &name, offered), io, out, by).await?;
                 // A refused EHLO leaves the transaction as it is (RFC 5321, 4.1.4).
                 if reply.is_positive() {
                     handler.reset();
@@ -244,10 +227,10 @@ impl<I: Io> Connection<I> {
                 *message = Message::default();
                 // One that a refused chunk ended is heard of only now.
                 handler.reset();
-                attend(handler.mail(&mail), io, out, until).await?
+                attend(handler.mail(&mail), io, out, by).await?
             }
-            Event::Rcpt(rcpt) => attend(handler.rcpt(&rcpt), io, out, until).await?,
-            Event::Data => match attend(handler.message_begins(), io, out, until).await? {
+            Event::Rcpt(rcpt) => attend(handler.rcpt(&rcpt), io, out, by).await?,
+            Event::Data => match attend(handler.message_begins(), io, out, by).await? {
                 Ok(()) => {
                     accept(server, out.output());
                     return Ok(());
@@ -256,13 +239,13 @@ impl<I: Io> Connection<I> {
             },
             Event::Chunk { .. } => {
                 if !std::mem::replace(&mut message.begun, true) {
-                    message.refused = attend(handler.message_begins(), io, out, until).await?.err();
+                    message.refused = attend(handler.message_begins(), io, out, by).await?.err();
                 }
                 return Ok(());
             }
             Event::Body(body) => {
                 if message.refused.is_none() {
-                    message.refused = attend(handler.body(&body), io, out, until).await?.err();
+                    message.refused = attend(handler.body(&body), io, out, by).await?.err();
                 }
                 return Ok(());
             }
@@ -276,12 +259,12 @@ impl<I: Io> Connection<I> {
             Event::MessageEnd { replies } => {
                 let reply = match std::mem::take(message).refused {
                     Some(reply) => reply,
-                    None => attend(handler.message(), io, out, until).await?,
+                    None => attend(handler.message(), io, out, by).await?,
                 };
                 // PRDR's last reply is for the message as a whole; LMTP has none such.
                 let whole = u32::from(server.config().protocol == Protocol::Smtp);
                 for recipient in 0..(replies - whole) as usize {
-                    let one = attend(handler.message_for(recipient, &reply), io, out, until).await?;
+                    let one = attend(handler.message_for(recipient, &reply), io, out, by).await?;
                     give(server, &one, out.output());
                 }
                 handler.reset();
@@ -309,7 +292,7 @@ impl<I: Io> Connection<I> {
                 match begun {
                     Ok(begun) => {
                         let work = login.insert(begun).go_on(handler, Said::Begin(initial.as_deref()));
-                        let answer = attend(Box::pin(work), io, out, until).await?;
+                        let answer = attend(Box::pin(work), io, out, by).await?;
                         conclude(answer, login, server, out.output());
                         return Ok(());
                     }
@@ -323,7 +306,7 @@ impl<I: Io> Connection<I> {
                 };
                 let response = text.decode();
                 let work = begun.go_on(handler, Said::Response(&response));
-                let answer = attend(Box::pin(work), io, out, until).await?;
+                let answer = attend(Box::pin(work), io, out, by).await?;
                 conclude(answer, login, server, out.output());
                 return Ok(());
             }
@@ -331,8 +314,8 @@ impl<I: Io> Connection<I> {
                 *login = None;
                 return Ok(());
             }
-            Event::Vrfy(text) => attend(handler.vrfy(text.as_str()), io, out, until).await?,
-            Event::Xforward(attributes) => attend(handler.xforward(&attributes), io, out, until).await?,
+            Event::Vrfy(text) => attend(handler.vrfy(text.as_str()), io, out, by).await?,
+            Event::Xforward(attributes) => attend(handler.xforward(&attributes), io, out, by).await?,
             event => {
                 let other = match &event {
                     Event::Expn(text) => Some(("EXPN", text.as_str())),
@@ -342,7 +325,7 @@ impl<I: Io> Connection<I> {
                     _ => None,
                 };
                 let reply = match other {
-                    Some((verb, args)) => attend(handler.other(verb, args), io, out, until).await?,
+                    Some((verb, args)) => attend(handler.other(verb, args), io, out, by).await?,
                     None => None,
                 };
                 match reply {
@@ -360,6 +343,22 @@ impl<I: Io> Connection<I> {
 }
 
 impl<I: Io> Connection<I> {
+    async fn connect<H: Handler>(&mut self, handler: &mut H) -> io::Result<()> {
+        let reply = handler.connected(self.peer()).await;
+        self.listen().await;
+        if !self.pump.link.input().is_empty() && self.server.config().refuse_early_talkers {
+            // The machine has the word: it knows who may speak ahead.
+            let now = self.pump.io.age();
+            let (input, output) = self.pump.link.split();
+            if let Err(violation) = self.server.step(now, input, output) {
+                self.ending = Some(Err(violation.into()));
+                return Ok(());
+            }
+        }
+        give(&mut self.server, &reply, self.pump.link.output());
+        Ok(())
+    }
+
     /// XCLIENT: the handler is told of the client as it is to be taken for; its 220 makes it so.
     async fn xclient<H: Handler>(
         &mut self,

@@ -18,7 +18,8 @@ use smtp_proto::server::{Config, Event, Server, Step, Taken};
 use smtp_proto::stage::Stage;
 use smtp_proto::status::{Code, Enhanced};
 
-use crate::pump::{Blocked, Pump};
+use crate::pump::{Blocked, Pump, WriteBy};
+use crate::shutdown::Watch;
 use crate::trace::{self, Span, Trace};
 use crate::{Error, ErrorKind, Io, Proxy, Shutdown, Trust, unless};
 
@@ -51,6 +52,7 @@ pub struct Connection<I> {
     security: Security,
     trust: Trust,
     shutdown: Shutdown,
+    watch: Watch,
     /// What has come of a PROXY header, while one is awaited.
     header: Option<BytesMut>,
     proxy: Option<Box<Proxy>>,
@@ -93,8 +95,14 @@ impl<I: Io> Connection<I> {
     /// # Errors
     ///
     /// If the configuration [is none for a server](Config::check), or that of TLS can't be used.
-    pub fn new(io: I, config: Arc<Config>, security: Security, shutdown: Shutdown) -> Result<Self, Error> {
+    pub fn new(
+        mut io: I,
+        config: Arc<Config>,
+        security: Security,
+        shutdown: Shutdown,
+    ) -> Result<Self, Error> {
         config.check().map_err(|error| Error::new(error, Stage::Connect))?;
+        io.heed(&shutdown);
         let link = match &security {
             #[cfg(feature = "rustls")]
             Security::Implicit(tls) => Link::tls(handshake::tls(tls)?),
@@ -104,11 +112,12 @@ impl<I: Io> Connection<I> {
         Ok(Self {
             address: io.peer(),
             believed: io.peer(),
-            pump: Pump { io, link },
+            pump: Pump::new(io, link),
             server,
             security,
             trust: Trust::NOBODY,
             shutdown,
+            watch: Watch::default(),
             header: None,
             proxy: None,
             grace: GRACE,
@@ -267,7 +276,7 @@ impl<I: Io> Connection<I> {
                 }
                 Ok(Step::Flush(until)) => self.write(until).await?,
                 Ok(Step::NeedInput(until)) => {
-                    self.write(self.write_deadline()).await?;
+                    self.write(self.write_by().from(now)).await?;
                     if !self.wait(until).await? {
                         return Ok(None);
                     }
@@ -338,14 +347,13 @@ impl<I: Io> Connection<I> {
 
     /// Reads once; false at the client's end.
     async fn wait(&mut self, until: Option<Duration>) -> Result<bool, Error> {
-        let idle = self.server.is_idle();
-        if idle {
-            self.pump.link.release();
+        if self.server.is_idle() {
+            self.pump.release();
         }
         // A shutdown is seen at once, also in the midst of a message; from then on it has its time.
         let read = match self.leave_by {
             // Pinned here: what `unless` owned it would hold twice.
-            None => unless(&self.shutdown, pin!(self.pump.read(until))).await,
+            None => self.watch.unless(&self.shutdown, pin!(self.pump.read(until))).await,
             Some(by) => Some(self.pump.read(Some(until.map_or(by, |until| until.min(by)))).await),
         };
         match read {
@@ -359,7 +367,11 @@ impl<I: Io> Connection<I> {
                 self.server.eof()?;
                 Ok(false)
             }
-            Some(Ok(_)) => Ok(true),
+            Some(Ok(_)) => {
+                // The replies to a flight, rather than one after the other.
+                self.pump.link.output().reserve(REPLIES);
+                Ok(true)
+            }
             Some(Err(blocked)) if blocked.is_timeout() => {
                 Err(self.server.timed_out(self.pump.link.output()).into())
             }
@@ -403,9 +415,12 @@ impl<I: Io> Connection<I> {
         Ok(true)
     }
 
+    pub(crate) fn write_by(&self) -> WriteBy {
+        WriteBy { patience: self.server.config().timeouts.write, leave_by: self.leave_by }
+    }
+
     pub(crate) fn write_deadline(&self) -> Option<Duration> {
-        let until = self.pump.io.age().saturating_add(self.server.config().timeouts.write);
-        Some(self.leave_by.map_or(until, |by| until.min(by)))
+        self.write_by().from(self.pump.io.age())
     }
 
     async fn end(&mut self) {
@@ -415,6 +430,9 @@ impl<I: Io> Connection<I> {
         self.pump.linger(until).await;
     }
 }
+
+/// Octets that the replies to most flights take.
+const REPLIES: usize = 512;
 
 /// How long what is in hand may take from a shutdown on.
 pub(crate) const GRACE: Duration = Duration::from_secs(30);

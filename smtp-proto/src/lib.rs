@@ -193,3 +193,8 @@ pub mod status;
 #[cfg(feature = "rustls")]
 pub mod tls;
 mod wide;
+
+// Part of the public API: these are the versions that it is built on.
+pub use bytes;
+#[cfg(feature = "rustls")]
+pub use rustls;

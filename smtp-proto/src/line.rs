@@ -19,6 +19,7 @@ pub struct Framing {
 
 /// A line at the start of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Found {
     /// Octets with the line's end, to be consumed.
     pub len: usize,
@@ -43,10 +44,12 @@ pub enum Flaw {
 /// The line is longer than the limit. [`Framing::skip`] passes over the rest of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the line is too long")]
+#[non_exhaustive]
 pub struct TooLong;
 
 /// How much of a line was passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Skipped {
     /// Octets to be consumed.
     pub len: usize,

@@ -34,6 +34,7 @@ pub enum Proxied {
 /// Octets that are no PROXY header: the connection has to be closed, since who speaks is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a PROXY header")]
+#[non_exhaustive]
 pub struct Malformed;
 
 const V1: &[u8] = b"PROXY ";

@@ -9,10 +9,10 @@
 //! let to = [ForwardPath::parse("<ben@example.net>")?];
 //! let with = With { extended: true, tls: true, ..With::default() };
 //! let received = Received::new(&client, &by, with, Timestamp::from_unix(1_795_000_000, 60))
-//!     .address("192.0.2.1".parse().ok())
-//!     .id("4W1xQ2")
-//!     .recipients(&to)
-//!     .cipher("TLS_AES_128_GCM_SHA256");
+//!     .with_address("192.0.2.1".parse().ok())
+//!     .with_id("4W1xQ2")
+//!     .with_recipients(&to)
+//!     .with_cipher("TLS_AES_128_GCM_SHA256");
 //! assert_eq!(
 //!     received.to_string(),
 //!     "Received: from mail.example.org ([192.0.2.1])\r\n\
@@ -106,21 +106,21 @@ impl<'a> Received<'a> {
 
     /// The client's address, where the transport has one: the one thing here that the client cannot choose.
     #[must_use]
-    pub const fn address(mut self, address: Option<IpAddr>) -> Self {
+    pub const fn with_address(mut self, address: Option<IpAddr>) -> Self {
         self.address = address;
         self
     }
 
     /// The server's own name for the message: an atom (RFC 5322, 3.2.3), else it is left out.
     #[must_use]
-    pub fn id(mut self, id: &'a str) -> Self {
+    pub fn with_id(mut self, id: &'a str) -> Self {
         self.id = Some(id).filter(|id| is_atom(id));
         self
     }
 
     /// Whom it is for. Of several none is named, so that a blind copy stays blind (RFC 5321, 7.2).
     #[must_use]
-    pub const fn recipients(mut self, recipients: &'a [ForwardPath<'a>]) -> Self {
+    pub const fn with_recipients(mut self, recipients: &'a [ForwardPath<'a>]) -> Self {
         self.recipient = match recipients {
             [only] => Some(only),
             _ => None,
@@ -130,7 +130,7 @@ impl<'a> Received<'a> {
 
     /// The cipher suite's registered name, for the `tls` clause (RFC 8314, 4.3), else it is left out.
     #[must_use]
-    pub fn cipher(mut self, name: &'a str) -> Self {
+    pub fn with_cipher(mut self, name: &'a str) -> Self {
         self.cipher = Some(name).filter(|name| is_atom(name));
         self
     }

@@ -34,7 +34,7 @@ impl Runtime for Blocking {
     type UnixListener = Listener;
 
     const LAZY: bool = true;
-    // A read is pending only every fifth of a second.
+    // A read is pending only when a shutdown begins.
     const DROPS: bool = false;
 
     fn run<T>(work: impl Future<Output = T>) -> T {

@@ -71,7 +71,7 @@ impl Shift {
             let sent = self.pool.send(&self.envelope.part(&open), Text::new(Arc::clone(&item))).await;
             let (later, error) = match sent {
                 Ok(later) => (later, None),
-                Err(SendError { report, error }) => (report, Some(error)),
+                Err(SendError { report, error, .. }) => (report, Some(error)),
             };
             report.amend(&open, &later);
             let places = |wanted: fn(&Outcome<'_>) -> bool| -> Vec<usize> {

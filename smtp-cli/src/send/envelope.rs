@@ -60,5 +60,5 @@ fn notify(when: &[Notify]) -> Result<Option<param::Notify>, Failure> {
         Notify::Failure => param::Notify::FAILURE,
         Notify::Delay => param::Notify::DELAY,
     });
-    Ok(all.reduce(param::Notify::and))
+    Ok(all.reduce(param::Notify::union))
 }

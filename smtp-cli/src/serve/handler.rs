@@ -100,10 +100,10 @@ impl Receiver {
         let to: Vec<_> = self.stored_for(transaction).collect();
         let seconds = i64::try_from(transaction.id.seconds()).unwrap_or(i64::MAX);
         let received = Received::new(name, &self.shared.domain, with, Timestamp::from_unix(seconds, 0))
-            .address(self.address())
-            .id(transaction.id.as_str())
-            .recipients(&to)
-            .cipher(self.cipher.as_deref().unwrap_or_default());
+            .with_address(self.address())
+            .with_id(transaction.id.as_str())
+            .with_recipients(&to)
+            .with_cipher(self.cipher.as_deref().unwrap_or_default());
         let mut header = format!("Return-Path: {}\r\n", transaction.from);
         for to in &to {
             header.push_str("X-Original-To: ");

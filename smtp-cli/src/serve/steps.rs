@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use smtp_driver::Io;
+use smtp_driver::{Io, Shutdown};
 
 /// A step of the conversation, as the command line names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,10 @@ impl<I: Io> Io for Cuttable<I> {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
         self.io.write(bufs, until).await
+    }
+
+    fn heed(&mut self, shutdown: &Shutdown) {
+        self.io.heed(shutdown);
     }
 
     fn peer(&self) -> Option<SocketAddr> {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use smtp_driver::{Io, Record};
+use smtp_driver::{Io, Record, Shutdown};
 
 use super::record::Side;
 use super::transcript::{CLIENTS_END, Printer};
@@ -90,6 +90,10 @@ impl<I: Io> Io for Traced<I> {
 
     async fn write(&mut self, bufs: &[IoSlice<'_>], until: Option<Duration>) -> io::Result<usize> {
         self.io.write(bufs, until).await
+    }
+
+    fn heed(&mut self, shutdown: &Shutdown) {
+        self.io.heed(shutdown);
     }
 
     fn peer(&self) -> Option<SocketAddr> {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use smtp_driver::{Io, Listener};
+use smtp_driver::{Io, Listener, Shutdown};
 
 /// A transport that is watched: any [`Io`], of any runtime, at either end.
 #[derive(Debug)]
@@ -144,6 +144,10 @@ impl<I: Io> Io for Tap<I> {
         Ok(written)
     }
 
+    fn heed(&mut self, shutdown: &Shutdown) {
+        self.io.heed(shutdown);
+    }
+
     fn peer(&self) -> Option<SocketAddr> {
         self.io.peer()
     }
@@ -178,6 +182,10 @@ impl<L: Listener> Listener for Recorded<L> {
         let running = self.tape.running.load(Ordering::SeqCst);
         let tape = running.then(|| (Side::Server, Arc::clone(&self.tape)));
         Ok(Tap { io, meter: Arc::default(), tape })
+    }
+
+    fn heed(&mut self, shutdown: &Shutdown) {
+        self.listener.heed(shutdown);
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -9,6 +9,7 @@
 #![expect(clippy::unwrap_used, reason = "a failure of anything that a test needs is its failure")]
 
 mod clients;
+mod heard;
 mod mail;
 mod matrix;
 mod peer;
@@ -20,6 +21,7 @@ mod room;
 mod sender;
 mod servers;
 mod store;
+mod suites;
 mod targets;
 mod transcripts;
 mod wire;
@@ -33,7 +35,8 @@ fn main() {
     // What most tests do is wait.
     arguments.test_threads = arguments.test_threads.or(Some(8));
     let mut trials: Vec<Trial> = Vec::new();
-    let tables = [servers::trials(&mut trials), clients::trials(&mut trials)];
+    let suites = suites::trials(&mut trials);
+    let tables = [servers::trials(&mut trials), clients::trials(&mut trials), suites];
     transcripts::trials(&mut trials);
     wire::trials(&mut trials);
     probe::trials(&mut trials);

@@ -58,6 +58,13 @@ pub(crate) fn text(tables: &[Table]) -> Option<String> {
         return None;
     }
     let notes = NOTES.lock().unwrap();
+    // One that stands at several cells is said once.
+    let mut whys: Vec<&str> = Vec::new();
+    notes.iter().for_each(|(_, why)| {
+        if !whys.contains(why) {
+            whys.push(why)
+        }
+    });
     let mut text = String::new();
     for table in tables {
         let _ = writeln!(text, "### {}\n", table.title);
@@ -74,7 +81,8 @@ pub(crate) fn text(tables: &[Table]) -> Option<String> {
                 let passed: String =
                     cell.iter().filter(|(_, passed)| *passed).map(|(letter, _)| *letter).collect();
                 let failed = if failed.is_empty() { failed } else { format!("**{failed} FAILED**") };
-                let mark = notes.iter().position(|(noted, _)| *noted == place);
+                let noted = notes.iter().find(|(noted, _)| *noted == place);
+                let mark = noted.and_then(|(_, why)| whys.iter().position(|one| one == why));
                 let mark = mark.map(|number| format!(" ({})", number + 1)).unwrap_or_default();
                 let _ = write!(text, " {passed}{failed}{mark} |");
             }
@@ -82,7 +90,7 @@ pub(crate) fn text(tables: &[Table]) -> Option<String> {
         }
         text.push('\n');
     }
-    for (number, (_, why)) in notes.iter().enumerate() {
+    for (number, why) in whys.iter().enumerate() {
         let _ = writeln!(text, "({}) {why}.\n", number + 1);
     }
     let versions = fs::read_to_string(installed("versions")).unwrap();

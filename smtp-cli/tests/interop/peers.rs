@@ -1,5 +1,7 @@
 //! The servers that we did not write: how each is started, what it offers, where it stores.
 
+mod mta;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -9,9 +11,7 @@ use crate::peer::{self, installed, interop, node, python, tool};
 use crate::process::{listening, run, serve};
 use crate::receiver::{Runtime, server};
 use crate::room::{SIZE, configure, open, port, room};
-use crate::sender::Client;
 use crate::store::{Files, Store};
-use crate::targets::target;
 
 /// A server, started.
 #[derive(Debug)]
@@ -32,27 +32,30 @@ pub(crate) struct Peer {
 type Entry = (&'static str, &'static str, fn() -> &'static Peer);
 
 /// Each by name, with the rows of the matrix that it has beside those that all have; it is started when it is first asked for.
-pub(crate) const ALL: [Entry; 10] = [
+pub(crate) const ALL: [Entry; 11] = [
     (
         "Postfix",
         "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH SCRAM-SHA-1, AUTH SCRAM-SHA-256, overlapped, \
-         CHUNKING, CHUNKING in flight, SMTPUTF8, DSN, 451, 421, 552",
+         CHUNKING, CHUNKING in flight, SMTPUTF8, DSN, 451, greylisting, 421, 552",
         postfix,
     ),
     (
         "Exim",
         "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, overlapped, CHUNKING, CHUNKING in flight, SMTPUTF8, DSN, \
-         PRDR, PIPECONNECT, 451, 421, 552",
+         PRDR, PIPECONNECT, 451, greylisting, 421, 552",
         exim,
     ),
-    ("Dovecot LMTP", "STARTTLS, implicit TLS, overlapped, CHUNKING, CHUNKING in flight, LMTP, 451", || {
-        &DOVECOT.0
-    }),
+    ("OpenSMTPD", "STARTTLS, implicit TLS, DSN, 451, 421, 552", || &mta::OPENSMTPD),
+    (
+        "Dovecot LMTP",
+        "STARTTLS, implicit TLS, overlapped, CHUNKING, CHUNKING in flight, LMTP, 451, 552",
+        || &DOVECOT.0,
+    ),
     (
         "Dovecot submission",
         "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH SCRAM-SHA-1, AUTH SCRAM-SHA-256, overlapped, \
-         CHUNKING, CHUNKING in flight, DSN, 451, 552",
-        || &DOVECOT.1,
+         CHUNKING, CHUNKING in flight, DSN, 451, 421, 552",
+        dovecot_submission,
     ),
     ("aiosmtpd", "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, SMTPUTF8, 451, 421, 552", || &AIOSMTPD),
     (
@@ -65,7 +68,7 @@ pub(crate) const ALL: [Entry; 10] = [
         "STARTTLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, AUTH XOAUTH2, overlapped, SMTPUTF8, DSN, LMTP, 451, 421, 552",
         || &SMTP_SERVER.1,
     ),
-    ("chasquid", "STARTTLS, implicit TLS, AUTH PLAIN, overlapped, SMTPUTF8, 552", || &CHASQUID),
+    ("chasquid", "STARTTLS, implicit TLS, AUTH PLAIN, overlapped, SMTPUTF8, 451, 421, 552", || &CHASQUID),
     (
         "Haraka",
         "STARTTLS, implicit TLS, AUTH PLAIN, AUTH LOGIN, AUTH CRAM-MD5, overlapped, SMTPUTF8, 451, 421, 552",
@@ -73,6 +76,13 @@ pub(crate) const ALL: [Entry; 10] = [
     ),
     ("smtp-sink", "overlapped, DSN", || &SINK),
 ];
+
+impl Peer {
+    /// Lists STARTTLS, and fails each handshake.
+    pub(crate) fn without_tls(&self) -> bool {
+        quirk(self.name, "STARTTLS")
+    }
+}
 
 pub(crate) fn quirk(name: &str, row: &str) -> bool {
     QUIRKS.iter().any(|(one, its, _)| (*one, *its) == (name, row))
@@ -83,8 +93,25 @@ pub(crate) fn has(rows: &str, row: &str) -> bool {
     rows.split(", ").any(|one| one == row)
 }
 
+const NO_TLS: &str = "OpenSMTPD 6.8 as Debian 12 has it fails every handshake with OpenSSL 3, whatever the key and the version of TLS. \
+    Nothing is sent then, in the clear least of all";
+
+const KNOWS_ALL: &str =
+    "smtp-sink takes all, or can be told to refuse a command to all: there is nobody to be told apart";
+
+/// Cells that are empty, though one would look for something there.
+pub(crate) const NONE: [(&str, &str, &str); 5] = [
+    ("smtp-sink", "550", KNOWS_ALL),
+    ("smtp-sink", "451", KNOWS_ALL),
+    ("smtp-sink", "421", KNOWS_ALL),
+    ("smtp-sink", "552", KNOWS_ALL),
+    ("Dovecot LMTP", "421", "Nothing in Dovecot's configuration has LMTP answer so"),
+];
+
 /// Cells that are another way than they should: server, row, and why. Their tests show that they still are.
-pub(crate) const QUIRKS: [(&str, &str, &str); 2] = [
+pub(crate) const QUIRKS: [(&str, &str, &str); 4] = [
+    ("OpenSMTPD", "STARTTLS", NO_TLS),
+    ("OpenSMTPD", "implicit TLS", NO_TLS),
     (
         "Dovecot submission",
         "overlapped",
@@ -99,93 +126,6 @@ pub(crate) const QUIRKS: [(&str, &str, &str); 2] = [
     ),
 ];
 
-static POSTFIX: LazyLock<Peer> = LazyLock::new(|| {
-    let root = installed("roots/postfix");
-    let folder = room().folder("postfix");
-    for folder in ["etc/sasl", "queue/pid", "data", "mail"] {
-        fs::create_dir_all(room().folder("postfix").join(folder)).unwrap();
-    }
-    own("postfix", &folder.join("data"));
-    own("nobody:nogroup", &folder.join("mail"));
-    let (plain, tls) = (port(), port());
-    let relays = relays(|transport, domain, host, port| match transport {
-        "lmtp" => format!("{domain}=lmtp:inet:127.0.0.1:{port} "),
-        transport => format!("{domain}={transport}:[{host}]:{port} "),
-    });
-    let domains =
-        relays.split(' ').filter_map(|relay| Some(relay.split_once('=')?.0)).collect::<Vec<_>>().join(" ");
-    let values = [
-        ("root", root.to_str().unwrap()),
-        ("plain", &plain.to_string()),
-        ("tls", &tls.to_string()),
-        ("relays", &relays),
-        ("domains", &domains),
-    ];
-    for (template, file) in [
-        ("postfix-main.cf", "main.cf"),
-        ("postfix-master.cf", "master.cf"),
-        ("postfix-smtpd.conf", "sasl/smtpd.conf"),
-    ] {
-        configure(template, &folder.join("etc").join(file), &folder, &values);
-    }
-    let users = folder.join("etc/sasl/sasldb2");
-    let mut user = Command::new("sh");
-    user.args(["-c", "printf secret | saslpasswd2 -p -c -f \"$0\" -u example.test alice"]).arg(&users);
-    done(&mut user);
-    own("postfix", &users);
-    // It makes the queue's folders, as whom they belong to.
-    let mut start = peer::postfix("sbin/postfix");
-    let path = format!("{}/usr/sbin:{}", root.display(), std::env::var("PATH").unwrap());
-    done(start.arg("-c").arg(folder.join("etc")).arg("check").env("PATH", path));
-    let mut master = peer::postfix("lib/postfix/sbin/master");
-    serve(master.arg("-c").arg(folder.join("etc")).arg("-d").env("MAIL_CONFIG", folder.join("etc")));
-    listening(plain);
-    Peer {
-        name: "Postfix",
-        plain,
-        tls: Some(tls),
-        lmtp: false,
-        user: "alice@example.test",
-        submission: false,
-        store: Store::Files(Files::maildirs(folder.join("mail"))),
-    }
-});
-
-static EXIM: LazyLock<Peer> = LazyLock::new(|| {
-    let folder = room().folder("exim");
-    for folder in ["spool", "log", "mail"] {
-        own("Debian-exim", &room().folder(&format!("exim/{folder}")));
-    }
-    // It starts itself again as another user, who need not reach where it was unpacked.
-    let program = folder.join("exim4");
-    fs::copy(installed("roots/exim4-daemon-light/usr/sbin/exim4"), &program).unwrap();
-    open(&program, 0o4755);
-    // A configuration that others may write to, or that lies where they may, is refused.
-    open(&folder, 0o755);
-    let (plain, tls) = (port(), port());
-    let relays = relays(|transport, domain, host, port| {
-        let name = domain.replace('.', "_");
-        format!(
-            "{name}:\n  driver = manualroute\n  domains = {domain}\n  route_list = * {host}::{port} byname\n  self = send\n  \
-             transport = {transport}\n"
-        )
-    });
-    let values = [("plain", &*plain.to_string()), ("tls", &tls.to_string()), ("relays", &relays)];
-    let configuration = folder.join("exim.conf");
-    configure("exim.conf", &configuration, &folder, &values);
-    serve(Command::new(&program).arg("-C").arg(configuration).arg("-bdf"));
-    listening(plain);
-    Peer {
-        name: "Exim",
-        plain,
-        tls: Some(tls),
-        lmtp: false,
-        user: "alice",
-        submission: false,
-        store: Store::Files(Files::maildirs(folder.join("mail"))),
-    }
-});
-
 static DOVECOT: LazyLock<(Peer, Peer)> = LazyLock::new(|| {
     let folder = room().folder("dovecot");
     let raw = room().folder("dovecot/raw");
@@ -194,14 +134,15 @@ static DOVECOT: LazyLock<(Peer, Peer)> = LazyLock::new(|| {
     let mut users = format!("alice:{{PLAIN}}secret:65534:65534::{}/alice::\n", mail.display());
     // There is nowhere to put what comes for `later`: that is seen once the message is there.
     let nowhere = Path::new("/proc/nowhere");
-    for (user, home) in
-        [("bob", mail.join("bob")), ("carol", mail.join("carol")), ("later", nowhere.to_owned())]
-    {
-        users += &format!(
-            "{user}@example.test:{{PLAIN}}secret:65534:65534::{}::
-",
-            home.display()
-        );
+    let full = format!("userdb_quota_rule=*:bytes={SIZE}");
+    for (user, home, fields) in [
+        ("bob", mail.join("bob"), ""),
+        ("carol", mail.join("carol"), ""),
+        ("full", mail.join("full"), &full),
+        ("later", nowhere.to_owned(), ""),
+    ] {
+        let home = home.display();
+        users += &format!("{user}@example.test:{{PLAIN}}secret:65534:65534::{home}::{fields}\n");
     }
     fs::write(folder.join("users"), users).unwrap();
     let ports = [(); 4].map(|()| port());
@@ -308,11 +249,14 @@ static CHASQUID: LazyLock<Peer> = LazyLock::new(|| {
     let ports = [(); 3].map(|()| port().to_string());
     let values = [("relay", &*ports[0]), ("plain", &*ports[1]), ("tls", &*ports[2])];
     configure("chasquid.conf", &folder.join("chasquid.conf"), &folder, &values);
-    for user in ["alice", "bob", "carol"] {
+    for user in ["alice", "bob", "carol", "later"] {
         let mut command = Command::new(root.join("chasquid-util"));
         command.arg(format!("-C={}", folder.display())).args(["user-add", &format!("{user}@example.test")]);
         done(command.arg("--password=secret"));
     }
+    let hook = room().folder("chasquid/hooks").join("post-data");
+    fs::copy(interop("config/chasquid-post-data"), &hook).unwrap();
+    open(&hook, 0o755);
     serve(Command::new(root.join("chasquid")).arg(format!("-config_dir={}", folder.display())));
     let [_, plain, tls] = ports.map(|port| port.parse().unwrap());
     listening(plain);
@@ -387,23 +331,15 @@ static SINK: LazyLock<Peer> = LazyLock::new(|| {
 });
 
 pub(crate) fn postfix() -> &'static Peer {
-    &POSTFIX
+    &mta::POSTFIX
 }
 
 pub(crate) fn exim() -> &'static Peer {
-    &EXIM
+    &mta::EXIM
 }
 
-/// What to say in a relay's configuration so that it relays to our servers: the transport, the recipients' domain, our host and port.
-fn relays(tell: impl Fn(&str, &str, &str, u16) -> String) -> String {
-    let mut told = String::new();
-    for of in Client::ALL {
-        let ours = target(of);
-        told += &tell("plain", &format!("plain.{of}.test"), "127.0.0.1", ours.plain);
-        told += &tell("secure", &format!("secure.{of}.test"), "localhost", ours.plain);
-        told += &tell("lmtp", &format!("lmtp.{of}.test"), "127.0.0.1", ours.lmtp);
-    }
-    told
+pub(crate) fn dovecot_submission() -> &'static Peer {
+    &DOVECOT.1
 }
 
 fn own(whose: &str, path: &Path) {

@@ -16,13 +16,17 @@ use crate::room::room;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Tries until there is an answer, or fails with `what` was waited for.
-pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, attempt: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, attempt)
+}
+
+fn within<T>(patience: Duration, what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(found) = attempt() {
             return found;
         }
-        assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        assert!(start.elapsed() < patience, "{what}: not within {patience:?}");
         thread::sleep(Duration::from_millis(10));
     }
 }
@@ -38,10 +42,14 @@ pub(crate) struct Ended {
 
 /// Runs a program to its end; one that does not end in time is killed and fails the test.
 pub(crate) fn run(command: &mut Command) -> Ended {
+    run_within(PATIENCE, command)
+}
+
+pub(crate) fn run_within(patience: Duration, command: &mut Command) -> Ended {
     let mut child = spawn(command);
     let stderr = drain(child.0.stderr.take().unwrap());
     let stdout = drain(child.0.stdout.take().unwrap());
-    let status = eventually(&format!("the end of {command:?}"), || child.0.try_wait().unwrap());
+    let status = within(patience, &format!("the end of {command:?}"), || child.0.try_wait().unwrap());
     Ended { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
 }
 

@@ -1,5 +1,6 @@
 //! Our servers: one of each adapter's, in this process. What they take is kept to be compared.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::future::{Future, ready};
 use std::net::SocketAddr;
@@ -16,12 +17,12 @@ use smtp_driver::proto::auth::{Mechanism, Mechanisms};
 use smtp_driver::proto::command::{Attributes, Mail as MailFrom, Rcpt};
 use smtp_driver::proto::dot::Body;
 use smtp_driver::proto::extension::Extension;
-use smtp_driver::proto::param::Params;
 use smtp_driver::proto::reply::Reply;
 use smtp_driver::proto::server::Config;
 use smtp_driver::proto::status::{Code, Enhanced};
 use smtp_driver::{Handler, OK, Peer, Service, Shutdown, serve};
 
+use crate::heard::{Fresh, Heard, Overheard};
 use crate::mail::Mail;
 use crate::process::PATIENCE;
 use crate::room::{SIZE, room};
@@ -64,31 +65,31 @@ impl fmt::Display for Runtime {
 /// What a server of ours was sent.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    arrived: Mutex<Vec<Arrived>>,
+    arrived: Mutex<Vec<Stored>>,
     changed: Condvar,
+    /// From whom to whom was put off once.
+    put_off: Mutex<HashSet<(String, String)>>,
 }
 
-/// A message, and what its server knew of its client.
+/// How a message came, as its server knows.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Arrived {
-    pub(crate) stored: Stored,
-    pub(crate) from: String,
-    pub(crate) params: Params<'static>,
-    pub(crate) to: Vec<(String, Params<'static>)>,
+pub(crate) struct How {
     pub(crate) tls: bool,
-    /// What proved who the client is: a mechanism's name, or `password` or `token` where that was shown itself.
-    pub(crate) login: Option<String>,
-    /// Who it was taken for, by XCLIENT.
+    /// Its client has logged in.
+    pub(crate) login: bool,
+    /// Whom its client was taken for, by XCLIENT.
     pub(crate) claimed: Option<SocketAddr>,
+    /// What its client has said on the connection up to its end, a string a read.
+    pub(crate) heard: Vec<String>,
 }
 
 impl Ledger {
     /// Waits for this message.
     #[track_caller]
-    pub(crate) fn take(&self, mail: &Mail) -> Arrived {
+    pub(crate) fn take(&self, mail: &Mail) -> Stored {
         let mut arrived = self.arrived.lock().unwrap();
         loop {
-            if let Some(at) = arrived.iter().position(|one| one.is(mail)) {
+            if let Some(at) = arrived.iter().position(|one| is(one, mail)) {
                 return arrived.swap_remove(at);
             }
             let waited = self.changed.wait_timeout(arrived, PATIENCE).unwrap();
@@ -98,14 +99,12 @@ impl Ledger {
     }
 
     pub(crate) fn has(&self, mail: &Mail) -> bool {
-        self.arrived.lock().unwrap().iter().any(|one| one.is(mail))
+        self.arrived.lock().unwrap().iter().any(|one| is(one, mail))
     }
 }
 
-impl Arrived {
-    fn is(&self, mail: &Mail) -> bool {
-        self.stored.message.starts_with(mail.mark.as_bytes())
-    }
+fn is(stored: &Stored, mail: &Mail) -> bool {
+    stored.message.starts_with(mail.mark.as_bytes())
 }
 
 /// A server of ours.
@@ -178,11 +177,15 @@ fn tls() -> Arc<ServerConfig> {
 fn listen(runtime: Runtime, service: Service, ledger: &Arc<Ledger>) -> u16 {
     const ANY_PORT: (&str, u16) = ("127.0.0.1", 0);
     let ledger = Arc::clone(ledger);
-    let handler = move || Receiver { ledger: Arc::clone(&ledger), ..Receiver::default() };
+    let fresh = Fresh::default();
+    let overheard = fresh.clone();
+    let handler =
+        move || Receiver { ledger: Arc::clone(&ledger), fresh: fresh.clone(), ..Receiver::default() };
     let address = match runtime {
         Runtime::Tokio => {
             let listener = tokio().block_on(smtp_tokio::Listener::bind(ANY_PORT)).unwrap();
             let address = listener.local_addr();
+            let listener = Overheard(listener, overheard);
             tokio().spawn(async move { serve(listener, service, &Shutdown::new(), handler).await });
             address
         }
@@ -190,13 +193,23 @@ fn listen(runtime: Runtime, service: Service, ledger: &Arc<Ledger>) -> u16 {
             let bound = smtp_asyncstd::Listener::bind(ANY_PORT, smtp_asyncstd::spawn::smol);
             let listener = smol::block_on(bound).unwrap();
             let address = listener.local_addr();
+            let listener = Overheard(listener, overheard);
             thread::spawn(move || smol::block_on(serve(listener, service, &Shutdown::new(), handler)));
             address
         }
         Runtime::Blocking => {
             let listener = smtp_blocking::Listener::bind(ANY_PORT).unwrap();
             let address = listener.local_addr();
-            thread::spawn(move || smtp_blocking::serve(listener, service, &Shutdown::new(), handler));
+            // What `smtp_blocking::serve` does, with a listener in between.
+            let serving = move || {
+                smtp_blocking::block_on(serve(
+                    Overheard(listener, overheard),
+                    service,
+                    &Shutdown::new(),
+                    handler,
+                ))
+            };
+            thread::spawn(serving);
             address
         }
     };
@@ -206,95 +219,92 @@ fn listen(runtime: Runtime, service: Service, ledger: &Arc<Ledger>) -> u16 {
 #[derive(Debug, Default)]
 struct Receiver {
     ledger: Arc<Ledger>,
-    /// What is known of the client, and of the message in hand.
-    hand: Arrived,
-    /// What proved it, in the exchange that goes on.
-    proof: String,
+    fresh: Fresh,
+    /// What is known of the client.
+    heard: Heard,
+    how: How,
+    /// What is known of the message in hand.
+    from: String,
+    octets: Vec<u8>,
 }
 
 impl Handler for Receiver {
     fn connected(&mut self, peer: Peer<'_>) -> impl Future<Output = Reply<'static>> + Send {
-        self.hand.tls = peer.server.has_tls();
+        self.heard = self.fresh.take(peer.address.unwrap());
+        self.how.tls = peer.server.has_tls();
         ready(Reply::fixed(Code::READY, None, "ESMTP"))
     }
 
     fn secured(&mut self, _: Peer<'_>) {
-        self.hand = Arrived { tls: true, ..Arrived::default() };
+        self.how = How { tls: true, ..How::default() };
     }
 
     fn mail(&mut self, mail: &MailFrom<'_>) -> impl Future<Output = Reply<'static>> + Send {
-        self.hand.from = mail.from.as_str().to_owned();
-        self.hand.params = mail.params.clone().into_owned();
+        self.from = mail.from.as_str().to_owned();
         ready(OK)
     }
 
     fn rcpt(&mut self, rcpt: &Rcpt<'_>) -> impl Future<Output = Reply<'static>> + Send {
-        let refused = refusal(rcpt.to.as_str());
-        if refused.is_none() {
-            self.hand.to.push((rcpt.to.as_str().to_owned(), rcpt.params.clone().into_owned()));
-        }
-        ready(refused.unwrap_or(OK))
+        let to = rcpt.to.as_str();
+        let first = || self.ledger.put_off.lock().unwrap().insert((self.from.clone(), to.to_owned()));
+        ready(match to.split_once('@') {
+            Some(("nobody", _)) => UNKNOWN,
+            Some(("busy", _)) => BUSY,
+            Some(("later", _)) => LATER,
+            Some((_, domain)) if domain.starts_with(GREY) && first() => LATER,
+            _ => OK,
+        })
     }
 
     fn body(&mut self, body: &Body<'_>) -> impl Future<Output = Result<(), Reply<'static>>> + Send {
-        body.append_to(&mut self.hand.stored.message);
+        body.append_to(&mut self.octets);
         ready(Ok(()))
     }
 
     fn message(&mut self) -> impl Future<Output = Reply<'static>> + Send {
-        let hand = &mut self.hand;
-        let at = hand.stored.message.windows(11).position(|window| window == b"X-Interop: ");
-        let message = hand.stored.message.split_off(at.unwrap_or(0));
-        let trace = std::mem::replace(&mut hand.stored.message, message);
-        hand.stored.trace = String::from_utf8_lossy(&trace).into_owned();
-        self.ledger.arrived.lock().unwrap().push(hand.clone());
+        let mut trace = std::mem::take(&mut self.octets);
+        let at = trace.windows(11).position(|window| window == b"X-Interop: ");
+        let message = trace.split_off(at.unwrap_or(0));
+        let trace = String::from_utf8_lossy(&trace).into_owned();
+        let how = How { heard: self.heard.reads(), ..self.how.clone() };
+        self.ledger.arrived.lock().unwrap().push(Stored { trace, message, how: Some(how) });
         self.ledger.changed.notify_all();
         ready(OK)
     }
 
     fn reset(&mut self) {
-        let Arrived { tls, login, claimed, .. } = std::mem::take(&mut self.hand);
-        self.hand = Arrived { tls, login, claimed, ..Arrived::default() };
+        self.octets.clear();
     }
 
     fn authenticate(&mut self, claim: &Claim) -> impl Future<Output = Option<String>> + Send {
         let user = match claim {
-            Claim::Password { user, password, .. } if password == PASSWORD => Some((user, "password")),
-            Claim::Token { user: Some(user), token, .. } if token == TOKEN => Some((user, "token")),
+            Claim::Password { user, password, .. } if password == PASSWORD => Some(user),
+            Claim::Token { user: Some(user), token, .. } if token == TOKEN => Some(user),
             _ => None,
         };
-        let user = user.map(|(user, proof)| {
-            self.proof = proof.to_owned();
-            user
-        });
         ready(user.filter(|user| *user == USER).cloned())
     }
 
-    fn secret(&mut self, user: &str, mechanism: Mechanism) -> impl Future<Output = Option<Secret>> + Send {
-        self.proof = mechanism.name().to_owned();
+    fn secret(&mut self, user: &str, _: Mechanism) -> impl Future<Output = Option<Secret>> + Send {
         ready((user == USER).then(|| Secret::Password(PASSWORD.into())))
     }
 
     fn authorize(&mut self, user: &str, acting_as: Option<&str>) -> impl Future<Output = bool> + Send {
-        let may = acting_as.is_none_or(|other| other == user);
-        self.hand.login = may.then(|| self.proof.clone());
-        ready(may)
+        self.how.login = acting_as.is_none_or(|other| other == user);
+        ready(self.how.login)
     }
 
     fn xclient(&mut self, peer: Peer<'_>, _: &Attributes<'_>) -> impl Future<Output = Reply<'static>> + Send {
-        self.hand.claimed = peer.address;
+        self.how.claimed = peer.address;
         ready(Reply::fixed(Code::READY, None, "ESMTP"))
     }
 }
 
-fn refusal(recipient: &str) -> Option<Reply<'static>> {
-    const UNKNOWN: Reply<'static> =
-        Reply::fixed(Code::MAILBOX_UNAVAILABLE, Some(Enhanced::fixed(5, 1, 1)), "no such user here");
-    const LATER: Reply<'static> =
-        Reply::fixed(Code::LOCAL_ERROR, Some(Enhanced::fixed(4, 3, 0)), "try again later");
-    match recipient.split('@').next() {
-        Some("nobody") => Some(UNKNOWN),
-        Some("later") => Some(LATER),
-        _ => None,
-    }
-}
+/// How the domain of recipients begins for whom a message is put off at the first time.
+pub(crate) const GREY: &str = "grey.";
+
+const UNKNOWN: Reply<'static> =
+    Reply::fixed(Code::MAILBOX_UNAVAILABLE, Some(Enhanced::fixed(5, 1, 1)), "no such user here");
+const LATER: Reply<'static> =
+    Reply::fixed(Code::LOCAL_ERROR, Some(Enhanced::fixed(4, 3, 0)), "try again later");
+const BUSY: Reply<'static> = Reply::fixed(Code::NOT_AVAILABLE, Some(Enhanced::fixed(4, 3, 2)), "too busy");

@@ -10,10 +10,11 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-use smtp_driver::proto::address::Domain;
+use smtp_driver::proto::address::{Domain, Mailbox};
 use smtp_driver::proto::auth::{Credentials, Mechanism, Mechanisms};
 use smtp_driver::proto::client::Config;
 use smtp_driver::proto::extension::Capabilities;
+use smtp_driver::proto::param::{Notify, Orcpt, Param, Ret, Xtext};
 use smtp_driver::proto::session::{Content, Envelope, Outcome, Report, Transfer};
 use smtp_driver::{Destination, Io, Message, Piece};
 
@@ -74,6 +75,22 @@ impl<'m> Sending<'m> {
         let to: Vec<&str> = to.into_iter().collect();
         Self { mail, envelope: Envelope::parse(SENDER, to).unwrap().into_owned(), content: None }
     }
+
+    pub(crate) fn from(mut self, sender: &str) -> Self {
+        self.envelope.from = Mailbox::parse(sender).unwrap().into_owned().into();
+        self
+    }
+
+    /// Asks to be told of failures, of the first recipient's.
+    pub(crate) fn with_dsn(mut self) -> Self {
+        self.envelope = self.envelope.with(&Param::Ret(Ret::Hdrs)).unwrap();
+        self.envelope = self.envelope.with(&Param::Envid(Xtext::encode(b"a+b=c"))).unwrap();
+        let to = self.envelope.to[0].clone();
+        let orcpt = Orcpt::parse("rfc822;bob@example.test").unwrap();
+        self.envelope.to[0] =
+            to.with(&Param::Notify(Notify::FAILURE)).unwrap().with(&Param::Orcpt(orcpt)).unwrap();
+        self
+    }
 }
 
 /// A message that is told of as its sending says.
@@ -102,6 +119,8 @@ pub(crate) struct Errand<'e> {
     pub(crate) overlapped: bool,
     /// How long a reply may take.
     pub(crate) patience: Duration,
+    /// How often the tool tries again what was put off.
+    pub(crate) retries: u32,
     /// Trusts nobody.
     pub(crate) distrusts: bool,
     pub(crate) cached: Option<Capabilities<'static>>,
@@ -138,6 +157,7 @@ impl<'e> Errand<'e> {
             transfer: Transfer::Data,
             overlapped: false,
             patience: PATIENCE,
+            retries: 0,
             distrusts: false,
             cached: None,
             mails,
@@ -246,7 +266,8 @@ impl<'e> Errand<'e> {
             let file = room().folder("send").join(sending.mail.mark.trim_start_matches("X-Interop: "));
             fs::write(&file, &sending.mail.octets).unwrap();
             let mut command = ours();
-            command.args(["send", "--server", &url, "--from", SENDER]);
+            command.args(["send", "--server", &url, "--from", sending.envelope.from.as_str()]);
+            command.args(["--retry", &self.retries.to_string()]);
             for to in &sending.envelope.to {
                 command.args(["--to", to.path.as_str()]);
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::mail::{Mail, assert_same};
 use crate::process::eventually;
-use crate::receiver::Ledger;
+use crate::receiver::{How, Ledger};
 
 /// What a message became at a server.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +15,8 @@ pub(crate) struct Stored {
     pub(crate) trace: String,
     /// The rest, with CRLF for line ends.
     pub(crate) message: Vec<u8>,
+    /// How it came, where the server is ours.
+    pub(crate) how: Option<How>,
 }
 
 #[derive(Debug)]
@@ -68,7 +70,7 @@ impl Files {
         }
         let at = position(&file, mail.mark.as_bytes())?;
         let message = file[at..].strip_suffix(self.tail)?.to_vec();
-        Some(Stored { trace: String::from_utf8_lossy(&file[..at]).into_owned(), message })
+        Some(Stored { trace: String::from_utf8_lossy(&file[..at]).into_owned(), message, how: None })
     }
 }
 
@@ -79,8 +81,8 @@ impl Store {
         match self {
             Self::Ours(ledger) => {
                 let arrived = ledger.take(mail);
-                assert_same(mail, &arrived.stored.message);
-                arrived.stored
+                assert_same(mail, &arrived.message);
+                arrived
             }
             Self::Files(files) => {
                 let copies = if files.each { recipients } else { 1 };

@@ -15,6 +15,8 @@ pub(crate) struct Target {
     pub(crate) plain: u16,
     pub(crate) tls: u16,
     pub(crate) lmtp: u16,
+    /// Puts off whoever sends to somebody at [`GREY`](crate::receiver::GREY) for the first time.
+    pub(crate) grey: u16,
     pub(crate) store: Store,
 }
 
@@ -23,16 +25,17 @@ pub(crate) fn target(of: Client) -> Target {
         Client::Of(runtime) => {
             let server = server(runtime);
             let store = Store::Ours(Arc::clone(&server.ledger));
-            Target { plain: server.plain, tls: server.tls, lmtp: server.lmtp, store }
+            Target { plain: server.plain, tls: server.tls, lmtp: server.lmtp, grey: server.plain, store }
         }
         Client::Tool => {
-            static SERVE: LazyLock<(u16, u16, u16)> = LazyLock::new(|| {
+            static SERVE: LazyLock<[u16; 4]> = LazyLock::new(|| {
                 let smtp = serve(&["--implicit-tls", "127.0.0.1:0", "--user", &format!("{USER}:{PASSWORD}")]);
                 let lmtp = serve(&["--lmtp"]);
-                (smtp.0, smtp.1.unwrap(), lmtp.0)
+                let grey = serve(&["--greylist", "1"]);
+                [smtp.0, smtp.1.unwrap(), lmtp.0, grey.0]
             });
-            let (plain, tls, lmtp) = *SERVE;
-            Target { plain, tls, lmtp, store: Store::Files(Files::whole(room().folder("serve"))) }
+            let [plain, tls, lmtp, grey] = *SERVE;
+            Target { plain, tls, lmtp, grey, store: Store::Files(Files::whole(room().folder("serve"))) }
         }
     }
 }

@@ -17,9 +17,10 @@ use crate::process::PATIENCE;
 use crate::sender;
 
 /// The package that each server comes from.
-const PACKAGES: [(&str, &str); 10] = [
+const PACKAGES: [(&str, &str); 11] = [
     ("Postfix", "postfix"),
     ("Exim", "exim4-daemon-light"),
+    ("OpenSMTPD", "opensmtpd"),
     ("Dovecot LMTP", "dovecot-core"),
     ("Dovecot submission", "dovecot-core"),
     ("aiosmtpd", "aiosmtpd"),
@@ -77,7 +78,7 @@ fn record(peer: &Peer) -> String {
         let head = session.text.find('\n').unwrap() + 1;
         session.text.insert_str(head, "! auth in clear\n");
     }
-    if offered.contains("STARTTLS") {
+    if offered.contains("STARTTLS") && !peer.without_tls() {
         session.say("STARTTLS", "220");
         session.text += "C & S: the TLS handshake\n";
         let tls =

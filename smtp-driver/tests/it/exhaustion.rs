@@ -11,6 +11,8 @@
 use std::future::{Future, pending};
 use std::io::ErrorKind::TimedOut;
 use std::io::{self, IoSlice};
+#[cfg(feature = "rustls")]
+use std::io::{Read as _, Write as _};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Waker};
@@ -36,6 +38,9 @@ const SECOND: Duration = Duration::from_secs(1);
 /// What comes next, and how long it takes to come. After `None` nothing comes any more.
 type Feed = Box<dyn FnMut() -> Option<(Duration, Bytes)> + Send>;
 
+/// Takes what is written.
+type Ear = Box<dyn FnMut(&[u8]) + Send>;
+
 /// What was seen of a connection, by its far end.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
@@ -56,19 +61,53 @@ struct Peer {
     takes: usize,
     /// Who waits for it waits without the clock going on.
     stands_still: bool,
+    /// Takes what is written to it, if somebody wants to know.
+    hears: Option<Ear>,
     seen: Arc<Mutex<Seen>>,
 }
 
 impl Peer {
     fn new(feed: impl FnMut() -> Option<(Duration, Bytes)> + Send + 'static) -> Self {
         let seen = Arc::default();
-        Self { feed: Box::new(feed), coming: None, takes: usize::MAX, stands_still: false, seen }
+        Self { feed: Box::new(feed), coming: None, takes: usize::MAX, stands_still: false, hears: None, seen }
     }
 
     /// Says these, one a read.
     fn saying<const N: usize>(pieces: [&'static str; N]) -> Self {
         let mut pieces = pieces.into_iter();
         Self::new(move || pieces.next().map(|piece| (Duration::ZERO, piece.as_bytes().into())))
+    }
+
+    /// Speaks TLS, says these once it may, and notes how many lines it was told.
+    #[cfg(feature = "rustls")]
+    fn over_tls(said: &'static str, far: Arc<Mutex<Option<rustls::ClientConnection>>>) -> Self {
+        let mut said = Some(said);
+        let speaks = Arc::clone(&far);
+        let mut this = Self::new(move || {
+            let mut far = speaks.lock().expect("no panic");
+            let far = far.as_mut()?;
+            if let Some(said) = said.take_if(|_| !far.is_handshaking()) {
+                far.writer().write_all(said.as_bytes()).expect("room for it");
+            }
+            let mut records = Vec::new();
+            while far.wants_write() {
+                far.write_tls(&mut records).expect("a Vec takes all");
+            }
+            (!records.is_empty()).then(|| (Duration::ZERO, records.into()))
+        });
+        let seen = Arc::clone(&this.seen);
+        this.hears = Some(Box::new(move |mut records| {
+            let mut far = far.lock().expect("no panic");
+            let Some(far) = far.as_mut() else { return };
+            while !records.is_empty() {
+                far.read_tls(&mut records).expect("a slice gives all");
+                far.process_new_packets().expect("TLS by the book");
+            }
+            let mut plain = Vec::new();
+            let _ = far.reader().read_to_end(&mut plain);
+            seen.lock().expect("no panic").lines += plain.iter().filter(|octet| **octet == b'\n').count();
+        }));
+        this
     }
 
     /// Says these, then `piece` again and again, each after `gap`.
@@ -128,8 +167,12 @@ impl Io for Peer {
         }
         let n = bufs.iter().map(|buf| buf.len()).sum::<usize>().min(takes - seen.taken).min(64 * 1024);
         seen.taken += n;
+        drop(seen);
         let octets = bufs.iter().flat_map(|buf| buf.iter()).take(n);
-        seen.lines += octets.filter(|octet| **octet == b'\n').count();
+        match &mut self.hears {
+            Some(hears) => hears(&octets.copied().collect::<Vec<_>>()),
+            None => self.seen().lines += octets.filter(|octet| **octet == b'\n').count(),
+        }
         Ok(n)
     }
 }
@@ -247,15 +290,27 @@ fn a_message_that_drips() {
     told("server: a message, an octet every 4 s", "64 KiB within each deadline, else 421", seen.age, held);
 }
 
+/// A server's TLS, and a client's that trusts it.
+#[cfg(feature = "rustls")]
+fn tls() -> (Arc<rustls::ServerConfig>, Arc<rustls::ClientConfig>) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let server = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider));
+    let server = server.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
+    let server = server.with_single_cert(vec![made.cert.der().clone()], key).expect("a certificate");
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).expect("a root");
+    let client = rustls::ClientConfig::builder_with_provider(provider);
+    let client = client.with_safe_default_protocol_versions().expect("versions");
+    (Arc::new(server), Arc::new(client.with_root_certificates(roots).with_no_client_auth()))
+}
+
 /// The handshake's deadline is one, too, implicit or behind the 220.
 #[cfg(feature = "rustls")]
 #[test]
 fn a_handshake_that_drips() {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
-    let tls = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-    let tls = tls.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
-    let tls = Arc::new(tls.with_single_cert(vec![made.cert.der().clone()], key).expect("a certificate"));
+    let (tls, _) = tls();
     // The head of a record and of a ClientHello, of which nothing more is true.
     const HELLO: &str = "\u{16}\u{3}\u{1}\u{40}\u{0}\u{1}\u{0}\u{3f}\u{0}";
     let offered = config().with_starttls();
@@ -364,22 +419,23 @@ fn a_client_that_never_reads() {
     told("server: a client that never reads", "16 KiB of replies, then nothing is read", seen.age, held);
 }
 
-/// Ten thousand connections that have said EHLO and are silent since: what each holds, and that they go.
-#[test]
-fn ten_thousand_idle_connections() {
-    const COUNT: usize = 10_000;
+/// As many connections that have said EHLO and are silent since: what each holds. `peer` is asked for each; what stands in
+/// its second value is dropped before it is counted.
+fn idle<T>(count: usize, security: &Security, mut peer: impl FnMut() -> (Peer, T)) -> u64 {
     let config = config().shared();
-    let mut connections: Vec<Pin<Box<dyn Future<Output = _>>>> = Vec::with_capacity(COUNT);
-    let mut seen = Vec::with_capacity(COUNT);
+    let mut connections: Vec<Pin<Box<dyn Future<Output = _>>>> = Vec::with_capacity(count);
+    let mut seen = Vec::with_capacity(count);
     let cost = measure(|| {
-        for _ in 0..COUNT {
-            let mut peer = Peer::saying(["EHLO c\r\n"]);
+        let mut far = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (mut peer, other) = peer();
             peer.stands_still = true;
             seen.push(Arc::clone(&peer.seen));
-            let config = Arc::clone(&config);
+            far.push(other);
+            let (config, security) = (Arc::clone(&config), security.clone());
             connections.push(Box::pin(async move {
-                let connection = Connection::new(peer, config, Security::Plain, Shutdown::new());
-                connection.expect("no TLS").serve(&mut Sink).await
+                let connection = Connection::new(peer, config, security, Shutdown::new());
+                connection.expect("TLS, if any").serve(&mut Sink).await
             }));
         }
         let mut context = Context::from_waker(Waker::noop());
@@ -388,11 +444,50 @@ fn ten_thousand_idle_connections() {
         }
     });
     assert!(seen.iter().all(|seen| seen.lock().expect("no panic").lines > 5), "each was answered");
-    drop(connections);
-    let (ended, seen, _) = serve(self::config(), Peer::saying(["EHLO c\r\n"]));
+    cost.bytes_current as u64 / count as u64
+}
+
+/// Those that have said EHLO and are silent since: what each holds, and that they go.
+#[test]
+fn ten_thousand_idle_connections() {
+    let each = idle(10_000, &Security::Plain, || (Peer::saying(["EHLO c\r\n"]), ()));
+    let (ended, seen, _) = serve(config(), Peer::saying(["EHLO c\r\n"]));
     timed_out(&ended, Stage::Idle);
-    let each = cost.bytes_current as u64 / COUNT as u64;
     told("server: ten thousand idle, each", "a deadline for the next command, then 421", seen.age, each);
+}
+
+/// What TLS holds comes on top. A handshake takes its time, so that these are fewer.
+#[cfg(feature = "rustls")]
+#[test]
+fn idle_connections_with_tls() {
+    /// Forgets the client's side of TLS as it is dropped, which is not what is counted.
+    struct Far(Arc<Mutex<Option<rustls::ClientConnection>>>);
+
+    impl Drop for Far {
+        fn drop(&mut self) {
+            self.0.lock().expect("no panic").take();
+        }
+    }
+
+    let (server, client) = tls();
+    let peer = || {
+        let name = "localhost".try_into().expect("a name");
+        let connection = rustls::ClientConnection::new(Arc::clone(&client), name).expect("TLS");
+        let far = Arc::new(Mutex::new(Some(connection)));
+        (Peer::over_tls("EHLO c\r\n", Arc::clone(&far)), Far(far))
+    };
+    let security = Security::Implicit(server);
+    let each = idle(200, &security, peer);
+    let (peer, far) = peer();
+    let (ended, seen, _) = serve_by(security, config(), peer);
+    drop(far);
+    timed_out(&ended, Stage::Idle);
+    told(
+        "server: two hundred idle in TLS, each",
+        "a deadline for the next command, then 421",
+        seen.age,
+        each,
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod accept;
 mod connect;
+mod copies;
 mod destination;
 mod exhaustion;
 mod record;

@@ -62,3 +62,26 @@ fn work_that_waits_is_dropped_when_the_shutdown_begins() {
     assert_eq!(Arc::strong_count(&held), 1);
     begun.join().expect("no panic");
 }
+
+/// Who waits in the system hears of it, whether he asked before or after, and however many there are.
+#[cfg(unix)]
+#[test]
+fn the_descriptor_ends_when_the_shutdown_begins() {
+    use std::io::Read as _;
+    let (shutdown, late) = (Shutdown::new(), Shutdown::new());
+    let waiting: Vec<_> = [(); 2]
+        .map(|()| {
+            let shutdown = shutdown.clone();
+            thread::spawn(move || shutdown.descriptor().expect("a pipe").read(&mut [0]).expect("its end"))
+        })
+        .into();
+    thread::sleep(Duration::from_millis(20));
+    assert!(waiting.iter().all(|thread| !thread.is_finished()), "it had not begun");
+    for shutdown in [&shutdown, &late] {
+        shutdown.begin();
+        assert_eq!(shutdown.descriptor().expect("a pipe").read(&mut [0]).expect("its end"), 0);
+    }
+    for thread in waiting {
+        assert_eq!(thread.join().expect("woken"), 0);
+    }
+}

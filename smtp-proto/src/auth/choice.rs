@@ -1,37 +1,41 @@
 use super::credentials::Proof;
 use super::{Credentials, Mechanism, Mechanisms};
 
-/// The strongest of the `offered` mechanisms that can carry `credentials`, if there is one.
-///
-/// `secure` says that TLS is on, `binding` that its channel binding is known. Without TLS a mechanism that sends the
-/// password or token itself is chosen only if `allow_cleartext` says so in so many words. With `binding`, any -PLUS goes
-/// before any without: then a SCRAM without it means that none was offered, which is what its message will say.
-///
-/// ```
-/// use smtp_proto::auth::{Credentials, Mechanism, Mechanisms, strongest};
-///
-/// let offered = Mechanisms::NONE.with(Mechanism::Plain).with(Mechanism::Login);
-/// let credentials = Credentials::password("tim", "tanstaaftanstaaf");
-/// assert_eq!(strongest(offered, &credentials, true, false, false), Some(Mechanism::Plain));
-/// assert_eq!(strongest(offered, &credentials, false, false, false), None);
-/// ```
-#[must_use]
-pub fn strongest(
-    offered: Mechanisms,
-    credentials: &Credentials,
-    secure: bool,
-    allow_cleartext: bool,
-    binding: bool,
-) -> Option<Mechanism> {
-    let fits = |mechanism: Mechanism| {
-        offered.contains(mechanism)
-            && mechanism.is_supported()
-            && mechanism.carries(credentials)
-            && (secure || allow_cleartext || !mechanism.is_cleartext())
-            && (binding || !mechanism.binds())
-    };
-    let strongest_first = || Mechanism::ALL.iter().rev().copied().filter(|m| fits(*m));
-    strongest_first().find(|m| m.binds()).or_else(|| strongest_first().next())
+/// What the connection keeps from others, which decides [which mechanisms](Mechanisms::strongest) may be used on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// Nothing: none that sends the password or token itself.
+    Clear,
+    /// All, as under TLS. Also what a connection in the clear is if the user has said so in so many words.
+    Secure,
+    /// All, and its channel binding is known: any -PLUS goes before any without. Then a SCRAM without it means that none
+    /// was offered, which is what its message will say.
+    Bound,
+}
+
+impl Mechanisms {
+    /// The strongest of these that can carry `credentials` over the `channel`, if there is one.
+    ///
+    /// ```
+    /// use smtp_proto::auth::{Channel, Credentials, Mechanism, Mechanisms};
+    ///
+    /// let offered = Mechanisms::NONE.with(Mechanism::Plain).with(Mechanism::Login);
+    /// let credentials = Credentials::password("tim", "tanstaaftanstaaf");
+    /// assert_eq!(offered.strongest(&credentials, Channel::Secure), Some(Mechanism::Plain));
+    /// assert_eq!(offered.strongest(&credentials, Channel::Clear), None);
+    /// ```
+    #[must_use]
+    pub fn strongest(self, credentials: &Credentials, channel: Channel) -> Option<Mechanism> {
+        let fits = |mechanism: Mechanism| {
+            self.contains(mechanism)
+                && mechanism.is_supported()
+                && mechanism.carries(credentials)
+                && (channel != Channel::Clear || !mechanism.is_cleartext())
+                && (channel == Channel::Bound || !mechanism.binds())
+        };
+        let strongest_first = || Mechanism::ALL.iter().rev().copied().filter(|m| fits(*m));
+        strongest_first().find(|m| m.binds()).or_else(|| strongest_first().next())
+    }
 }
 
 impl Mechanism {

@@ -30,7 +30,7 @@ pub mod server;
 
 pub use base64::Base64;
 pub use binding::ChannelBinding;
-pub use choice::strongest;
+pub use choice::Channel;
 pub use credentials::Credentials;
 pub use error::Error;
 pub use mechanism::{Mechanism, Mechanisms};

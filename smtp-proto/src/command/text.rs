@@ -7,6 +7,7 @@ use crate::address::class::{KEYWORD, has_control, is};
 /// A text that cannot stand in a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("the text has a character that cannot stand there")]
+#[non_exhaustive]
 pub struct Invalid;
 
 /// The argument of a command, a String of RFC 5321, 4.1.2 or several: no control character but HT, and no space at

@@ -81,11 +81,10 @@ impl Stuffer {
             return Segments { lent: Form::Raw(None), refused: self.refused };
         }
         let start = self.start(chunk);
-        let mut clean = 0;
+        let (mut clean, mut flaws) = (0, Flaws::NONE);
         if self.ends != LineEnds::Keep {
-            let (flaws, until) = edit::survey(start.chunk, start.first);
+            (flaws, clean) = edit::survey(start.chunk, start.first);
             self.refused = (start.flaws | flaws).intersection(self.refuses());
-            clean = until;
         }
         self.advance(chunk);
         let (ahead, chunk) =
@@ -93,7 +92,10 @@ impl Stuffer {
         let lent = if self.stuff {
             Form::Stuffed(Lent::new(ahead, chunk, start.first, self.rules(), clean.min(chunk.len())))
         } else {
-            Form::Mended(Mended { queued: ahead, rest: chunk, mend: self.ends == LineEnds::Normalise })
+            // A search for each line's end takes far longer than the survey, and most chunks have nothing to mend.
+            let bare = flaws.intersection(Flaws::BARE_CR.union(Flaws::BARE_LF));
+            let mend = self.ends == LineEnds::Normalise && !bare.is_empty();
+            Form::Mended(Mended { queued: ahead, rest: chunk, mend })
         };
         Segments { lent, refused: self.refused }
     }
@@ -218,7 +220,9 @@ impl<'c> Iterator for Mended<'c> {
             return Some(queued);
         }
         let mut from = 0;
-        while let Some(n) = memchr2(CR, LF, &self.rest[from..]).filter(|_| self.mend) {
+        while self.mend
+            && let Some(n) = memchr2(CR, LF, &self.rest[from..])
+        {
             let at = from + n;
             if self.rest[at..].starts_with(b"\r\n") {
                 from = at + 2;

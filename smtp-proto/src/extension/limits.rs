@@ -7,6 +7,7 @@ use nom::{
 
 /// How much a server takes in one session (RFC 9422); `None` where it doesn't say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SessionLimits {
     /// RCPTMAX: RCPT commands in a transaction.
     pub rcpt_max: Option<u32>,
@@ -17,6 +18,27 @@ pub struct SessionLimits {
 }
 
 impl SessionLimits {
+    /// Sets RCPTMAX.
+    #[must_use]
+    pub const fn with_rcpt_max(mut self, most: u32) -> Self {
+        self.rcpt_max = Some(most);
+        self
+    }
+
+    /// Sets MAILMAX.
+    #[must_use]
+    pub const fn with_mail_max(mut self, most: u32) -> Self {
+        self.mail_max = Some(most);
+        self
+    }
+
+    /// Sets RCPTDOMAINMAX.
+    #[must_use]
+    pub const fn with_rcpt_domain_max(mut self, most: u32) -> Self {
+        self.rcpt_domain_max = Some(most);
+        self
+    }
+
     /// Each limit with its name.
     pub(super) fn named(self) -> [(&'static str, Option<u32>); 3] {
         [("RCPTMAX", self.rcpt_max), ("MAILMAX", self.mail_max), ("RCPTDOMAINMAX", self.rcpt_domain_max)]

@@ -374,7 +374,7 @@ fn notify(input: &str) -> Parsed<'_, Notify> {
         if never || one == Notify::NEVER {
             return Err(nom::Err::Error(()));
         }
-        (rest, notify) = (behind, notify.and(one));
+        (rest, notify) = (behind, notify | one);
     }
     Ok((rest, notify))
 }

@@ -192,9 +192,9 @@ impl Notify {
     /// A report when it is late.
     pub const DELAY: Self = Self(1 << 2);
 
-    /// These reports and those.
+    /// These reports and those. `|` is the same.
     #[must_use]
-    pub const fn and(self, other: Self) -> Self {
+    pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
@@ -202,6 +202,14 @@ impl Notify {
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         if other.0 == 0 { self.0 == 0 } else { self.0 & other.0 == other.0 }
+    }
+}
+
+impl core::ops::BitOr for Notify {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        self.union(other)
     }
 }
 

@@ -1,5 +1,5 @@
 use alloc::borrow::Cow;
-use alloc::string::String;
+use alloc::string::{FromUtf8Error, String};
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
@@ -161,7 +161,7 @@ fn hexchar<'a>(case: Case) -> impl Fn(&'a str) -> Parsed<'a, u8> + Copy {
     }
 }
 
-/// SP to "~": what ENVID and ORCPT may encode (RFC 3461, 4.2 and 4.4).
+/// SP to "~": what ENVID may encode, and of ORCPT by the letter (RFC 3461, 4.2 and 4.4).
 pub(super) const fn printable(octet: u8) -> bool {
     matches!(octet, b' '..=b'~')
 }
@@ -231,16 +231,15 @@ impl<'a> Orcpt<'a> {
         if !text.contains(if utf8 { '\\' } else { '+' }) {
             return Cow::Borrowed(text);
         }
+        if !utf8 {
+            return Cow::Owned(decoded(text).unwrap_or_default());
+        }
         let mut address = String::with_capacity(text.len());
-        if utf8 {
-            let mut rest = text;
-            while let Some(c) = rest.chars().next() {
-                let (behind, c) = embedded(rest).unwrap_or_else(|_| (&rest[c.len_utf8()..], c));
-                address.push(c);
-                rest = behind;
-            }
-        } else {
-            decode(text, |octet| address.push(char::from(octet)));
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let (behind, c) = embedded(rest).unwrap_or_else(|_| (&rest[c.len_utf8()..], c));
+            address.push(c);
+            rest = behind;
         }
         Cow::Owned(address)
     }
@@ -278,10 +277,23 @@ pub(super) fn orcpt(input: &str) -> Parsed<'_, &str> {
     let (rest, _) = if at == "utf-8".len() && octets[..at].eq_ignore_ascii_case(b"utf-8") {
         utf8_address(address)?
     } else {
-        xtext(Case::Upper, printable)(address)?
+        // RFC 3461 has an ASCII address below this. Postfix encodes one in UTF-8 the same way where the mail is SMTPUTF8's.
+        let (behind, text) = xtext(Case::Upper, |octet| printable(octet) || !octet.is_ascii())(address)?;
+        let high = text.as_bytes().windows(2).any(|pair| pair[0] == b'+' && pair[1] >= b'8');
+        if high && !decoded(text).is_ok_and(|address| !address.contains(char::is_control)) {
+            return Err(nom::Err::Error(()));
+        }
+        (behind, text)
     };
     let text = &input[..input.len() - rest.len()];
     if text.len() > ORCPT_MAX { Err(nom::Err::Error(())) } else { Ok((rest, text)) }
+}
+
+/// What an address of type `rfc822` and the like encodes; those that were parsed decode to UTF-8.
+fn decoded(text: &str) -> Result<String, FromUtf8Error> {
+    let mut octets = Vec::with_capacity(text.len());
+    decode(text, |octet| octets.push(octet));
+    String::from_utf8(octets)
 }
 
 /// `utf-8-addr-unitext = 1*(QUCHAR / EmbeddedUnicodeChar)`, which holds utf-8-addr-xtext (RFC 6533, 3)

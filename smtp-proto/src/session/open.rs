@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use super::{Error, Want, refused};
 use crate::address::Domain;
 use crate::auth::client::Exchange;
-use crate::auth::{ChannelBinding, Credentials, Mechanisms, NONCE_LEN, strongest};
+use crate::auth::{Channel, ChannelBinding, Credentials, Mechanisms, NONCE_LEN};
 use crate::client::{Answer, Client, Step};
 use crate::error::NotNow;
 use crate::extension::{Capabilities, Extension};
@@ -245,10 +245,13 @@ impl Open {
         };
         let offered = client.capabilities().mechanisms();
         let bound = self.binding.as_deref();
-        let clear = self.options.auth_in_clear;
         let allowed = self.options.mechanisms.map_or(offered, |these| offered.intersection(these));
-        let chosen = strongest(allowed, credentials, client.has_tls(), clear, bound.is_some());
-        let mechanism = chosen.ok_or(Error::NoMechanism(offered))?;
+        let channel = match bound {
+            Some(_) => Channel::Bound,
+            None if client.has_tls() || self.options.auth_in_clear => Channel::Secure,
+            None => Channel::Clear,
+        };
+        let mechanism = allowed.strongest(credentials, channel).ok_or(Error::NoMechanism(offered))?;
         let binding = bound.map_or(ChannelBinding::None, ChannelBinding::Exporter);
         let exchange = Exchange::new(mechanism, credentials, binding, &self.nonce)?;
         // RFC 4954, 4: where the line would pass 512 octets, the response waits for an empty challenge.

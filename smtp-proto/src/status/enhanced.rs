@@ -170,9 +170,9 @@ impl fmt::Debug for Enhanced {
     }
 }
 
-/// Not an enhanced status code.
+/// Not a reply code, or not an enhanced status code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an enhanced status code")]
+#[error("not a status code")]
 #[non_exhaustive]
 pub struct NotAStatus;
 

@@ -170,10 +170,10 @@ impl From<Code> for u16 {
 }
 
 impl TryFrom<u16> for Code {
-    type Error = u16;
+    type Error = NotAStatus;
 
-    fn try_from(code: u16) -> Result<Self, u16> {
-        Self::new(code).ok_or(code)
+    fn try_from(code: u16) -> Result<Self, NotAStatus> {
+        Self::new(code).ok_or(NotAStatus)
     }
 }
 

@@ -211,18 +211,19 @@ fn a_delivery_allocates_its_report() {
     }
 }
 
+/// The ceilings are what each weighs on a machine of 64 bits: whoever makes one larger says so here.
 #[test]
 fn what_a_machine_weighs() {
     let sizes = [
-        ("Server", size_of::<Server>(), 512),
-        ("Client", size_of::<Client>(), 512),
-        ("Capabilities, in each of them", size_of::<smtp_proto::extension::Capabilities<'static>>(), 128),
-        ("server::Taken", size_of::<server::Taken>(), 48),
-        ("server::Event", size_of::<Event<'static>>(), 256),
+        ("Server", size_of::<Server>(), 360),
+        ("Client", size_of::<Client>(), 256),
+        ("Capabilities, in each of them", size_of::<smtp_proto::extension::Capabilities<'static>>(), 80),
+        ("server::Taken", size_of::<server::Taken>(), 32),
+        ("server::Event", size_of::<Event<'static>>(), 96),
         ("client::Taken", size_of::<client::Taken>(), 16),
-        ("client::Answer", size_of::<client::Answer<'static>>(), 96),
-        ("Link", size_of::<Link>(), 80),
-        ("Delivery", size_of::<Delivery<'static>>(), 256),
+        ("client::Answer", size_of::<client::Answer<'static>>(), 48),
+        ("Link", size_of::<Link>(), 72),
+        ("Delivery", size_of::<Delivery<'static>>(), 224),
     ];
     for (name, size, ceiling) in sizes {
         println!("{name}: {size} octets");

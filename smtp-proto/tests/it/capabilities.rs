@@ -77,7 +77,7 @@ fn values_of_extensions() {
             assert_eq!((release.max_interval, release.max_datetime), (604_800, "2030-01-01T00:00:00Z"));
             assert_eq!(offered.words(Extension::MtPriority), Some("MIXER"));
             assert_eq!(offered.words(Extension::NoSoliciting), Some("net.example:ADV"));
-            assert_eq!(offered.limits(), SessionLimits { rcpt_max: Some(100), ..SessionLimits::default() });
+            assert_eq!(offered.limits(), SessionLimits::default().with_rcpt_max(100));
         },
     );
 }
@@ -142,11 +142,9 @@ fn a_server_says_what_it_offers() {
         .with(Extension::Pipelining)
         .with_size(1000)
         .with_mechanisms([Mechanism::Plain, Mechanism::ScramSha256].into_iter().collect())
-        .with_limits(SessionLimits {
-            rcpt_max: Some(50),
-            mail_max: Some(0),
-            rcpt_domain_max: Some(1_000_000),
-        })
+        .with_limits(
+            SessionLimits::default().with_rcpt_max(50).with_mail_max(0).with_rcpt_domain_max(1_000_000),
+        )
         .with_keyword("XFOO a b")
         .and_then(|offered| offered.with_keyword("MT-PRIORITY NSEP"))
         .and_then(|offered| offered.with_keyword("AUTH LOGIN NTLM"))
@@ -188,9 +186,8 @@ proptest! {
     ) {
         let mut offered = set.iter().fold(Capabilities::new(), |offered, e| offered.with(*e));
         offered = offered.with_size(size).with_mechanisms(mechanisms.into_iter().collect());
-        offered = offered.with_limits(SessionLimits {
-            rcpt_max: Some(limits.0), mail_max: None, rcpt_domain_max: Some(limits.1),
-        });
+        offered = offered
+            .with_limits(SessionLimits::default().with_rcpt_max(limits.0).with_rcpt_domain_max(limits.1));
         for (keyword, words) in &unknown {
             if !matches!(keyword.as_str(), "XCLIENT" | "XFORWARD") {
                 offered = offered.with_keyword(&format!("{keyword}{words}")).unwrap();

@@ -186,8 +186,10 @@ fn received(client: &Domain<'_>, text: &str) {
     let by = Domain::parse("mx.example.net").expect("a domain");
     for utf8 in [false, true] {
         let with = With { utf8, extended: true, ..With::default() };
-        let field =
-            Received::new(client, &by, with, Timestamp::from_unix(0, 0)).id(text).cipher(text).to_string();
+        let field = Received::new(client, &by, with, Timestamp::from_unix(0, 0))
+            .with_id(text)
+            .with_cipher(text)
+            .to_string();
         let unfolded = field.replace("\r\n\t", " ");
         line(unfolded.as_bytes());
         assert!(unfolded.starts_with("Received: from "), "{field:?}");

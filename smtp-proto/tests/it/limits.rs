@@ -343,9 +343,3 @@ fn replies_are_not_gathered_without_bound() {
         assert_eq!(output.len(), full);
     }
 }
-
-#[test]
-fn the_machines_are_small() {
-    assert!(size_of::<Server>() < 1024, "{}", size_of::<Server>());
-    assert!(size_of::<Client>() < 1024, "{}", size_of::<Client>());
-}

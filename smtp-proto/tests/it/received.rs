@@ -75,7 +75,7 @@ fn of_several_recipients_none_is_named() {
     let path = |text| ForwardPath::parse(text).expect("a path");
     let written = |to: &[ForwardPath<'_>]| {
         let received = Received::new(&name, &by, With::default(), Timestamp::from_unix(0, 0));
-        received.recipients(to).to_string()
+        received.with_recipients(to).to_string()
     };
     assert!(written(&[path("<ben@example.net>")]).contains("\r\n\tfor <ben@example.net>;\r\n"));
     assert!(!written(&[path("<ben@example.net>"), path("<cat@example.net>")]).contains("for"));
@@ -91,9 +91,9 @@ proptest! {
         let by = Domain::parse("mx.example.net").expect("a name");
         let with = with(Protocol::Smtp, if utf8 { "EU" } else { "E" });
         let field = Received::new(&name, &by, with, Timestamp::from_unix(0, 0))
-            .address("2001:db8::1".parse().ok())
-            .id(&id)
-            .cipher(&cipher)
+            .with_address("2001:db8::1".parse().ok())
+            .with_id(&id)
+            .with_cipher(&cipher)
             .to_string();
         let Some(lines) = field.strip_suffix("\r\n") else { panic!("{field:?}") };
         for (n, line) in lines.split("\r\n").enumerate() {

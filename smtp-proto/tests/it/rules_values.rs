@@ -205,7 +205,8 @@ proptest! {
         mail_max in option::of(1..1_000_000_u32),
         rcpt_domain_max in option::of(1..1_000_000_u32),
     ) {
-        let limits = SessionLimits { rcpt_max, mail_max, rcpt_domain_max };
+        let mut limits = SessionLimits::default();
+        (limits.rcpt_max, limits.mail_max, limits.rcpt_domain_max) = (rcpt_max, mail_max, rcpt_domain_max);
         let wire = written(&Capabilities::new().with_limits(limits));
         let reply = Reply::parse(&wire).expect("a reply");
         prop_assert_eq!(Capabilities::parse(&reply).limits(), limits);
@@ -264,7 +265,7 @@ fn param() -> impl Strategy<Value = Param<'static>> {
         });
     let notify = (0..8_u8).prop_map(|bits| {
         let all = [Notify::SUCCESS, Notify::FAILURE, Notify::DELAY];
-        Param::Notify((0..3).filter(|n| bits & 1 << n != 0).fold(Notify::NEVER, |sum, n| sum.and(all[n])))
+        Param::Notify((0..3).filter(|n| bits & 1 << n != 0).fold(Notify::NEVER, |sum, n| sum | all[n]))
     });
     let orcpt = "[a-z]{1,9}@[a-z]{1,9}".prop_map(|text| {
         Param::Orcpt(Orcpt::new(&text.parse::<Mailbox<'_>>().expect("a mailbox")).expect("short"))

@@ -11,15 +11,12 @@ use crate::pair::{Act, Letter, Pair, Setup, config, mailbox, say};
 
 const TEXT: &str = "Subject: many\r\n\r\n.hello\r\n";
 
-const fn limits(rcpt_max: u32, mail_max: u32, rcpt_domain_max: u32) -> SessionLimits {
-    const fn some(n: u32) -> Option<u32> {
-        if n == 0 { None } else { Some(n) }
-    }
-    let mut limits = SessionLimits { rcpt_max: None, mail_max: None, rcpt_domain_max: None };
-    limits.rcpt_max = some(rcpt_max);
-    limits.mail_max = some(mail_max);
-    limits.rcpt_domain_max = some(rcpt_domain_max);
-    limits
+/// What is 0 is not said.
+fn limits(rcpt_max: u32, mail_max: u32, rcpt_domain_max: u32) -> SessionLimits {
+    SessionLimits::default()
+        .with_rcpt_max(rcpt_max)
+        .with_mail_max(mail_max)
+        .with_rcpt_domain_max(rcpt_domain_max)
 }
 
 fn limited(limits: SessionLimits) -> Config {

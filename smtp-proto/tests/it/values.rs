@@ -267,6 +267,10 @@ fn values_of_parameters_are_checked() {
         ("ORCPT=rfc822;+00", false),
         ("ORCPT=rfc822;+e4", false),
         ("ORCPT=rfc822;ä", false),
+        // As Postfix has it.
+        ("ORCPT=rfc822;+C3+A4@b", true),
+        ("ORCPT=rfc822;+C3@b", false),
+        ("ORCPT=rfc822;+C2+85@b", false),
         ("ORCPT=utf-8;ä@b", true),
         ("ORCPT=utf-8;\\x{E4}@b", true),
         ("ORCPT=utf-8;\\x{D800}@b", false),
@@ -446,7 +450,7 @@ fn mail_params() -> impl Strategy<Value = Params<'static>> {
 fn rcpt_params() -> impl Strategy<Value = Params<'static>> {
     let notify = (1..8_u8).prop_map(|bits| {
         let all = [Notify::SUCCESS, Notify::FAILURE, Notify::DELAY];
-        (0..3).filter(|bit| bits & 1 << bit != 0).fold(Notify::NEVER, |sum, bit| sum.and(all[bit]))
+        (0..3).filter(|bit| bits & 1 << bit != 0).fold(Notify::NEVER, |sum, bit| sum | all[bit])
     });
     let rrvs = Param::Rrvs { since: "2014-04-03T23:01:00Z", action: Some(RrvsAction::Reject) };
     (notify, mailbox(), any::<bool>()).prop_map(move |(notify, mailbox, rejects)| {
@@ -558,4 +562,5 @@ fn finders_give_what_stands_there() {
     );
     let orcpt = params.orcpt().unwrap();
     assert_eq!((orcpt.address_type(), orcpt.address().as_ref()), ("rfc822", "a b@c"));
+    assert_eq!(Orcpt::parse("rfc822;+C3+A4@b").unwrap().address(), "ä@b");
 }

@@ -113,7 +113,7 @@ fn dsn() {
         reverse("me@x.example"),
         [
             Recipient::from(ann.as_borrowed())
-                .with(&Param::Notify(Notify::SUCCESS.and(Notify::FAILURE)))
+                .with(&Param::Notify(Notify::SUCCESS | Notify::FAILURE))
                 .unwrap()
                 .with(&Param::Orcpt(Orcpt::new(&ann).unwrap()))
                 .unwrap(),
