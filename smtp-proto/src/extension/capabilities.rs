@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     auth::{Mechanism, Mechanisms},
+    octets,
     reply::{RawLines, Reply},
 };
 
@@ -107,8 +108,13 @@ impl<'a> Capabilities<'a> {
             Extension::Size => self.size = number(20, words).unwrap_or(0),
             // Twice where the old form is given too.
             Extension::Auth => {
-                for mechanism in words.split(|b| *b == b' ').filter_map(Mechanism::from_name) {
-                    self.mechanisms = self.mechanisms.with(mechanism);
+                let mut rest = words;
+                while !rest.is_empty() {
+                    let end = octets::find::<33>(rest, 0, |octet| octet == b' ').unwrap_or(rest.len());
+                    if let Some(mechanism) = Mechanism::from_name(&rest[..end]) {
+                        self.mechanisms = self.mechanisms.with(mechanism);
+                    }
+                    rest = rest.get(end + 1..).unwrap_or_default();
                 }
             }
             // deliverby-param = min-by-time *( "," extension-token ), min-by-time = [1*9DIGIT] (RFC 2852, 3)

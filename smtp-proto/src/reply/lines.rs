@@ -75,23 +75,23 @@ impl<'r> RawLines<'r> {
     pub(crate) fn parted(self, mut each: impl FnMut(&'r [u8], usize)) {
         let octets = self.rest.unwrap_or_default();
         let code = if self.wire { "250-".len() } else { 0 };
+        let ends = |octet| matches!(octet, b' ' | b'\t' | b'\n');
         let mut line = 0;
         while line < octets.len() {
             let start = line + code;
-            let ends = |octet| matches!(octet, b' ' | b'\t' | b'\r' | b'\n');
-            let word = octets::find::<33>(octets, start, ends).unwrap_or(octets.len());
-            if self.wire && octets.get(word..word + 2) == Some(b"\r\n") {
-                // One word, as most lines are.
-                line = word + 2;
-                each(&octets[start..word], word - start);
-                continue;
-            }
-            let end = octets::find::<11>(octets, word, |octet| octet == b'\n').unwrap_or(octets.len());
-            line = end + 1;
+            let word = octets::find::<33>(octets, start, |octet| ends(octet) || octet == b'\r');
+            let mut word = word.unwrap_or(octets.len());
+            // Most lines are one word. A CR that is no line's end is a part of one.
+            let end = if octets.get(word..word + 2) == Some(b"\r\n") {
+                word + 1
+            } else {
+                word = octets::find::<33>(octets, word, ends).unwrap_or(octets.len());
+                octets::find::<11>(octets, word, |octet| octet == b'\n').unwrap_or(octets.len())
+            };
             let text = octets.get(start..end).unwrap_or_default();
             let text = if self.wire { text.strip_suffix(b"\r").unwrap_or(text) } else { text };
-            let word = octets::find::<33>(text, 0, |octet| matches!(octet, b' ' | b'\t'));
-            each(text, word.unwrap_or(text.len()));
+            each(text, text.len().min(word - start));
+            line = end + 1;
         }
     }
 }
