@@ -153,15 +153,15 @@ pub(crate) fn trials(trials: &mut Vec<Trial>) -> Table {
             for of in Ours::ALL.into_iter().filter(|of| offers(*of, row)) {
                 let mail = if row == "SMTPUTF8" { international } else { mail };
                 let test = move || delivers(client, row, &mail(), &target(of));
-                trials.push(matrix::trial((TITLE, row, column), of, of.letter(), test));
+                trials.push(matrix::trial((TITLE, row, column), to(of), of.letter(), test));
             }
         }
     }
-    for (column, peer, to, rows) in RELAYS {
+    for (column, peer, served, rows) in RELAYS {
         for (row, transport) in rows {
-            for of in to.iter().copied().filter(|of| offers(*of, row)) {
+            for of in served.iter().copied().filter(|of| offers(*of, row)) {
                 let test = move || relays(peer(), row, transport, of);
-                trials.push(matrix::trial((TITLE, row, column), of, of.letter(), test));
+                trials.push(matrix::trial((TITLE, row, column), to(of), of.letter(), test));
             }
         }
     }
@@ -170,6 +170,14 @@ pub(crate) fn trials(trials: &mut Vec<Trial>) -> Table {
     }
     let columns = CLIENTS.map(|(name, ..)| name).into_iter().chain(RELAYS.map(|(name, ..)| name));
     Table { title: TITLE, rows: ROWS.into(), columns: columns.collect() }
+}
+
+/// Which server of ours it is, in a test's name.
+pub(crate) fn to(of: Ours) -> String {
+    match of {
+        Ours::Of(runtime) => format!("to {runtime}"),
+        Ours::Tool => "to serve".into(),
+    }
 }
 
 /// `smtp serve` has no logins by token, does not offer PRDR, and believes nobody who he is.
