@@ -64,7 +64,7 @@ fn nmap(target: &Target, _: Ours) {
     const SCRIPTS: &str =
         "+smtp-commands,+smtp-enum-users,+smtp-open-relay,+smtp-vuln-cve2010-4344,+smtp-vuln-cve2011-1720";
     let mut command = tool("nmap");
-    command.args(["-Pn", "-n", "-p", &target.plain.to_string(), "--script", SCRIPTS]);
+    command.args(["-n", "-p", &target.plain.to_string(), "--script", SCRIPTS]);
     let Ended { stdout, .. } =
         run(command.args(["--script-args", "smtp.domain=client.example.test", "127.0.0.1"]));
     assert!(
