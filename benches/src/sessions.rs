@@ -13,6 +13,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::ring};
 use smtp_driver::client::Connection;
 use smtp_driver::io::READ;
 use smtp_driver::{Destination, Io};
+use smtp_proto::extension::Extension;
 use smtp_proto::link::Link;
 use smtp_proto::server::Server;
 use smtp_proto::session::{Envelope, Report, Transfer};
@@ -28,6 +29,8 @@ pub struct Shape {
     pub tls: bool,
     pub recipients: usize,
     pub octets: usize,
+    /// The server offers no PIPELINING: each command waits for its reply.
+    lock_step: bool,
     transfer: Transfer,
     /// Messages that go one behind the other, or 0: each waits for its reply.
     in_flight: usize,
@@ -41,11 +44,12 @@ impl Shape {
 }
 
 const fn shape(group: &'static str, tls: bool, recipients: usize, octets: usize) -> Shape {
-    Shape { group, tls, recipients, octets, transfer: Transfer::Data, in_flight: 0 }
+    Shape { group, tls, recipients, octets, lock_step: false, transfer: Transfer::Data, in_flight: 0 }
 }
 
 /// The groups.
-pub const SHAPES: [Shape; 10] = [
+pub const SHAPES: [Shape; 11] = [
+    Shape { lock_step: true, ..shape("session, 1 KiB, lock-step", false, 1, 1 << 10) },
     shape("session, 1 KiB", false, 1, 1 << 10),
     Shape { in_flight: 10, ..shape("session, 1 KiB, in flight", false, 1, 1 << 10) },
     shape("session, 1 KiB to 50", false, 50, 1 << 10),
@@ -70,7 +74,7 @@ fn case(shape: &Shape) -> Case {
     } else {
         Destination::plain("localhost", 25)
     };
-    let mut connection: Connection<Host> = done(destination.open(Host::new(shape.tls))).unwrap();
+    let mut connection: Connection<Host> = done(destination.open(Host::new(shape))).unwrap();
     connection.set_transfer(transfer);
     let (to, message) = (recipients(shape.recipients), message(shape.octets));
     let envelope = Envelope::parse(FROM, to.iter().map(String::as_str)).unwrap().into_owned();
@@ -113,9 +117,13 @@ pub struct Host {
 
 impl Host {
     /// One that was just connected to.
-    pub fn new(tls: bool) -> Self {
+    pub fn new(shape: &Shape) -> Self {
         let mut host = Self { server: server(), link: Link::plain() };
-        if tls {
+        if shape.lock_step {
+            let capabilities = host.server.capabilities_mut();
+            *capabilities = std::mem::take(capabilities).without(Extension::Pipelining);
+        }
+        if shape.tls {
             host.link = Link::tls(Tls::server(Arc::clone(&TRUST.server)).unwrap());
             host.server.tls_established();
         } else {

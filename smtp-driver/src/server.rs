@@ -19,6 +19,7 @@ use smtp_proto::stage::Stage;
 use smtp_proto::status::{Code, Enhanced};
 
 use crate::pump::{Blocked, Pump, WriteBy};
+use crate::shutdown::Watch;
 use crate::trace::{self, Span, Trace};
 use crate::{Error, ErrorKind, Io, Proxy, Shutdown, Trust, unless};
 
@@ -51,6 +52,7 @@ pub struct Connection<I> {
     security: Security,
     trust: Trust,
     shutdown: Shutdown,
+    watch: Watch,
     /// What has come of a PROXY header, while one is awaited.
     header: Option<BytesMut>,
     proxy: Option<Box<Proxy>>,
@@ -115,6 +117,7 @@ impl<I: Io> Connection<I> {
             security,
             trust: Trust::NOBODY,
             shutdown,
+            watch: Watch::default(),
             header: None,
             proxy: None,
             grace: GRACE,
@@ -350,7 +353,7 @@ impl<I: Io> Connection<I> {
         // A shutdown is seen at once, also in the midst of a message; from then on it has its time.
         let read = match self.leave_by {
             // Pinned here: what `unless` owned it would hold twice.
-            None => unless(&self.shutdown, pin!(self.pump.read(until))).await,
+            None => self.watch.unless(&self.shutdown, pin!(self.pump.read(until))).await,
             Some(by) => Some(self.pump.read(Some(until.map_or(by, |until| until.min(by)))).await),
         };
         match read {

@@ -3,14 +3,14 @@
 use std::future::{Future, poll_fn};
 #[cfg(unix)]
 use std::io::{self, PipeReader, PipeWriter};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(unix)]
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
-use event_listener::{Event, listener};
+use event_listener::{Event, EventListener, listener};
 
 /// Asks a server to end: no new connections, a 421 for those that idle, and time to finish for those that do not.
 ///
@@ -92,6 +92,42 @@ impl Flag {
     }
 }
 
+/// What one task waits with for a shutdown, again and again. What is registered stays so between two waits: of all that wait
+/// for one flag, none then takes its lock for each read.
+#[derive(Debug, Default)]
+pub(crate) struct Watch(Option<(Pin<Box<EventListener>>, Waker)>);
+
+impl Watch {
+    /// As [`unless`], of the same `shutdown` each time.
+    pub(crate) async fn unless<T>(
+        &mut self,
+        shutdown: &Shutdown,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        if shutdown.has_begun() {
+            return None;
+        }
+        let mut work = pin!(work);
+        poll_fn(|context| match work.as_mut().poll(context) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending => self.poll(shutdown, context).map(|()| None),
+        })
+        .await
+    }
+
+    fn poll(&mut self, shutdown: &Shutdown, context: &mut Context<'_>) -> Poll<()> {
+        let waker = context.waker();
+        if self.0.as_ref().is_none_or(|(_, known)| !known.will_wake(waker)) {
+            let mut listener = Box::pin(shutdown.0.event.listen());
+            // If it is told at once, it has begun, as is seen below.
+            let _ = listener.as_mut().poll(context);
+            self.0 = Some((listener, waker.clone()));
+        }
+        // It may have begun between the look and the listening; if it begins from here on, the waker is called.
+        if shutdown.has_begun() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
 /// Does `work`, unless `shutdown` has begun or begins before it is done: then drops it and gives `None`.
 ///
 /// `work` must be safe to drop at any await, as [`Io::read`](crate::Io::read) is.
@@ -106,4 +142,50 @@ pub async fn unless<T>(shutdown: &Shutdown, work: impl Future<Output = T>) -> Op
         Poll::Pending => begun.as_mut().poll(context).map(|()| None),
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Whoever waits again, by the same waker or by another one, as after a task was moved, is woken by it.
+    #[test]
+    fn every_wait_of_a_watch_is_woken() {
+        let (shutdown, mut watch) = (Shutdown::new(), Watch::default());
+        let counts = [(); 2].map(|()| Arc::new(Count::default()));
+        for count in [&counts[0], &counts[0], &counts[1]] {
+            let waker = Waker::from(Arc::clone(count));
+            let mut wait = pin!(watch.unless(&shutdown, std::future::pending::<()>()));
+            assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        shutdown.begin();
+        assert_eq!(counts.map(|count| count.0.load(Ordering::SeqCst)), [0, 1]);
+        let waker = Waker::noop();
+        let mut wait = pin!(watch.unless(&shutdown, std::future::pending::<()>()));
+        assert!(wait.as_mut().poll(&mut Context::from_waker(waker)).is_ready());
+    }
+
+    /// Work that is done at once registers nothing, and its result counts also while a watch is kept.
+    #[test]
+    fn what_is_ready_is_not_waited_for() {
+        let (shutdown, mut watch) = (Shutdown::new(), Watch::default());
+        let waker = Waker::noop();
+        {
+            let mut done = pin!(watch.unless(&shutdown, std::future::ready(1)));
+            assert_eq!(done.as_mut().poll(&mut Context::from_waker(waker)), Poll::Ready(Some(1)));
+        }
+        assert!(watch.0.is_none());
+    }
 }

@@ -18,7 +18,7 @@ impl<'a> Marks<'a> {
     }
 
     /// Where the first octet from `from` on is at which `wanted` says so, or the end. It is asked, in order, at every octet that is
-    /// no letter and no digit.
+    /// no letter and no digit. `from` is not ahead of what was found before.
     #[inline(always)]
     pub(crate) fn position(&mut self, mut from: usize, mut wanted: impl FnMut(usize) -> bool) -> usize {
         loop {
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn vectors_and_words_mark_what_is_no_letter_and_no_digit() {
         for length in 0..=80 {
-            for octet in 0..=255 {
+            for octet in (0..=255).step_by(if length % 16 == 0 { 1 } else { 7 }) {
                 for at in 0..length {
                     let mut text = [b'x'; 80];
                     text[at] = octet;
@@ -113,6 +113,26 @@ mod tests {
                     let plain = plain.fold(0, |bits, n| bits | 1 << n);
                     assert_eq!(marks(text), plain, "{text:?}");
                     assert_eq!(by_words(text), plain, "{text:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_end_is_found_wherever_it_stands_and_from_wherever_it_is_looked_for() {
+        for length in [0, 1, 63, 64, 65, 127, 128, 129, 200] {
+            for at in 0..length {
+                let mut text = [b'x'; 200];
+                text[at] = b'.';
+                let text = &text[..length];
+                for from in 0..length {
+                    let plain = if from <= at { at } else { length };
+                    let mut marks = Marks::new(text);
+                    assert_eq!(marks.position(from, |_| true), plain, "{at} from {from}");
+                    assert_eq!(octets::position(text, from, |_| true), plain, "{at} from {from}");
+                    // What stands behind it is looked for with the same marks.
+                    assert_eq!(marks.position((plain + 1).min(length), |_| true), length);
+                    assert_eq!(Marks::new(text).position(from, |_| false), length);
                 }
             }
         }

@@ -29,9 +29,9 @@ pub fn cases() -> Vec<Case> {
     for shape in SHAPES.iter().filter(|shape| shape.is_common()) {
         if shape.tls {
             // The other two speak TLS over sockets only.
-            cases.extend([mail_send(shape, secured()), async_smtp(shape, secured())]);
+            cases.extend([mail_send(shape, secured(shape)), async_smtp(shape, secured(shape))]);
         } else {
-            let plain = || Wire(Host::new(false));
+            let plain = || Wire(Host::new(shape));
             cases.extend([
                 lettre(shape),
                 mail_send(shape, plain()),
@@ -43,9 +43,9 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-fn secured() -> TlsStream<Wire<Host>> {
+fn secured(shape: &Shape) -> TlsStream<Wire<Host>> {
     let connector = TlsConnector::from(Arc::clone(&TRUST.client));
-    done(connector.connect("localhost".try_into().unwrap(), Wire(Host::new(true)))).unwrap()
+    done(connector.connect("localhost".try_into().unwrap(), Wire(Host::new(shape)))).unwrap()
 }
 
 fn case(shape: &Shape, who: &'static str, mut send: impl FnMut(&[u8]) + 'static) -> Case {
@@ -54,7 +54,7 @@ fn case(shape: &Shape, who: &'static str, mut send: impl FnMut(&[u8]) + 'static)
 }
 
 fn lettre(shape: &Shape) -> Case {
-    let mut connection = lettre_over(Host::new(false));
+    let mut connection = lettre_over(Host::new(shape));
     let to = recipients(shape.recipients).iter().map(|to| to.parse().unwrap()).collect();
     let envelope = lettre::address::Envelope::new(Some(FROM.parse().unwrap()), to).unwrap();
     case(shape, LETTRE, move |message| {
@@ -98,7 +98,7 @@ pub fn async_smtp_envelope(count: usize) -> async_smtp::Envelope {
 }
 
 fn io_smtp(shape: &Shape) -> Case {
-    let (mut host, client) = (Host::new(false), IoSmtp::new(shape.recipients));
+    let (mut host, client) = (Host::new(shape), IoSmtp::new(shape.recipients));
     host.hear(b"EHLO mail.example.org\r\n");
     let octets = host.says().len();
     host.heard(octets);

@@ -261,12 +261,12 @@ pub(super) struct Lent<'c> {
     from: usize,
     window: Window,
     /// What is lent next, ahead of `from`.
-    queued: &'static [u8],
+    queued: &'c [u8],
 }
 
 impl<'c> Lent<'c> {
     /// Up to `clean` there is known to be no edit.
-    pub(super) fn new(ahead: &'static [u8], bytes: &'c [u8], first: u32, rules: Rules, clean: usize) -> Self {
+    pub(super) fn new(ahead: &'c [u8], bytes: &'c [u8], first: u32, rules: Rules, clean: usize) -> Self {
         let windows = Windows { at: clean, ..Windows::new(bytes, first) };
         Self { windows, rules, from: 0, window: Window::default(), queued: ahead }
     }

@@ -165,9 +165,8 @@ impl<'b> Body<'b> {
 
     /// The content in slices, cut where a dot is left out or a line end completed.
     pub fn slices(&self) -> impl Iterator<Item = &'b [u8]> + use<'b> {
-        let plain = self.as_slice().filter(|slice| !slice.is_empty());
-        let coded = if self.plain { &[] } else { self.wire };
-        plain.into_iter().chain(Lent::new(&[], coded, self.first, self.rules, 0))
+        let (plain, coded) = if self.plain { (self.wire, &[][..]) } else { (&[][..], self.wire) };
+        Lent::new(plain, coded, self.first, self.rules, 0)
     }
 
     /// Appends the content. Many small cuts cost less so than by [`Body::slices`].

@@ -78,21 +78,30 @@ impl<'a> Capabilities<'a> {
     pub fn parse(reply: &'a Reply<'_>) -> Self {
         let lines = reply.raw_lines();
         let mut this = Self { source: Source::Reply(lines), ..Self::new() };
-        let mut lines = lines;
         // The first one is the server's name and greeting.
-        lines.next();
-        while let Some((line, end)) = lines.next_parted() {
+        let mut greeting = true;
+        lines.parted(|line, end| {
+            if greeting {
+                greeting = false;
+                return;
+            }
             let (keyword, words) = parted(line, end);
             if let Some(extension) = Extension::from_keyword(keyword) {
                 this.read(extension, words);
             }
-        }
+        });
         this
     }
 
-    #[inline]
+    #[inline(always)]
     fn read(&mut self, extension: Extension, words: &[u8]) {
         self.set = self.set.with(extension);
+        if let Extension::Size | Extension::Auth | Extension::DeliverBy | Extension::Limits = extension {
+            self.read_words(extension, words);
+        }
+    }
+
+    fn read_words(&mut self, extension: Extension, words: &[u8]) {
         match extension {
             // size-param ::= [1*20DIGIT] (RFC 1870, 4)
             Extension::Size => self.size = number(20, words).unwrap_or(0),

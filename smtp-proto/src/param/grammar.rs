@@ -132,19 +132,18 @@ const RRVS: u64 = short(b"RRVS");
 /// `made` is given the parameter, and its keyword if it is one of this side: a [`Param`] is large, and need not be put anywhere then.
 #[inline(always)]
 pub(super) fn param<'a, T>(
+    input: &'a str,
     side: Option<Side>,
-    mut made: impl FnMut(Option<Keyword>, Param<'a>) -> T,
-) -> impl FnMut(&'a str) -> IResult<&'a str, T, Error> {
-    move |input| {
-        let found = Keyword::find(input.as_bytes());
-        let Some((known, length)) = found.filter(|(known, _)| side.is_none_or(|side| known.side() == side))
-        else {
-            return other(input).map(|(rest, param)| (rest, made(None, param)));
-        };
-        match typed(known, input.get(length..).unwrap_or_default(), |param| made(Some(known), param)) {
-            Ok((rest, made)) if matches!(rest.as_bytes().first(), None | Some(b' ')) => Ok((rest, made)),
-            _ => Err(nom::Err::Error(Error::BadValue(known.as_str()))),
-        }
+    made: impl FnOnce(Option<Keyword>, Param<'a>) -> T,
+) -> IResult<&'a str, T, Error> {
+    let found = Keyword::find(input.as_bytes());
+    let found = found.filter(|(known, _)| side.is_none_or(|side| known.side() == side));
+    let Some((known, behind)) = found.and_then(|(known, length)| Some((known, input.get(length..)?))) else {
+        return other(input).map(|(rest, param)| (rest, made(None, param)));
+    };
+    match typed(known, behind, |param| made(Some(known), param)) {
+        Ok((rest, made)) if matches!(rest.as_bytes().first(), None | Some(b' ')) => Ok((rest, made)),
+        _ => Err(nom::Err::Error(Error::BadValue(known.as_str()))),
     }
 }
 
@@ -169,7 +168,7 @@ fn typed<'a, T>(keyword: Keyword, input: &'a str, made: impl FnOnce(Param<'a>) -
         Keyword::Prdr => return Ok((input, made(Param::Prdr))),
         _ => {}
     }
-    let (input, ()) = octet(b'=')(input)?;
+    let Some(input) = input.strip_prefix("=") else { return Err(nom::Err::Error(())) };
     match keyword {
         Keyword::Size => decimal(20)(input).map(|(rest, size)| (rest, made(Param::Size(size)))),
         Keyword::Body => body(input).map(|(rest, body)| (rest, made(Param::Body(body)))),

@@ -98,7 +98,7 @@ impl<'a> Params<'a> {
 
     /// Every parameter, in order.
     pub fn iter(&self) -> impl Iterator<Item = Param<'_>> {
-        self.words().map(|word| match grammar::param(None, |_, param| param)(word) {
+        self.words().map(|word| match grammar::param(word, None, |_, param| param) {
             Ok((_, param)) => param,
             // One that is known, but not for the command that it came with: nobody has looked at its value.
             Err(_) => {
@@ -117,7 +117,7 @@ impl<'a> Params<'a> {
         let mut word = String::new();
         // Writing to a String cannot fail.
         let _ = write!(word, "{param}");
-        match grammar::param(None, |_, param| param)(&word) {
+        match grammar::param(&word, None, |_, param| param) {
             Ok(("", Param::Auth(sender))) if !grammar::names_sender(sender.as_str()) => {
                 return Err(Error::BadValue("AUTH"));
             }
@@ -280,14 +280,14 @@ fn declared(text: &str, side: Option<Side>) -> Result<Declared, Error> {
     let mut rest = text;
     while !rest.is_empty() {
         let mut twice = None;
-        let behind = grammar::param(side, |keyword, param| match keyword {
+        let behind = grammar::param(rest, side, |keyword, param| match keyword {
             Some(keyword) if seen & 1 << keyword as u8 != 0 => twice = Some(keyword),
             Some(keyword) => {
                 seen |= 1 << keyword as u8;
                 declared.note(&param);
             }
             None => declared.unknown = true,
-        })(rest);
+        });
         let behind = match behind {
             Ok((behind, ())) => behind,
             Err(nom::Err::Error(error) | nom::Err::Failure(error)) => return Err(error),

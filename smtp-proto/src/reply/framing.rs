@@ -75,6 +75,8 @@ impl Framing {
     ) -> Result<Option<(usize, Code)>, Malformed> {
         let total_limit = total_limit.min(u32::MAX as usize);
         let (mut line, mut searched) = (self.line as usize, self.searched as usize);
+        // How the last line began, if it was well formed and not the last of the reply.
+        let mut begun: &[u8] = b"";
         loop {
             let window = line.saturating_add(line_limit).min(total_limit);
             let seen = input.get(..window).unwrap_or(input);
@@ -97,6 +99,14 @@ impl Framing {
                 _ if line.saturating_add(line_limit) <= total_limit => return Err(Malformed::LineTooLong),
                 _ => return Err(Malformed::TooLong),
             };
+            if begun.len() == 4
+                && input.get(line..line + 4) == Some(begun)
+                && input.get(end - 1..=end) == Some(b"\r\n")
+            {
+                // One more like it, as nearly all are.
+                (line, searched) = (end + 1, end + 1);
+                continue;
+            }
             // What is no reply at all is called so, rather than by its line end.
             let whole = input.get(line..=end).unwrap_or_default();
             let Ok((_, head)) = grammar::head(whole) else { return Err(Malformed::NotAReply) };
@@ -113,6 +123,7 @@ impl Framing {
                 *self = Self { lenient: self.lenient, ..Self::new() };
                 return Ok(Some((end, head.code)));
             }
+            begun = whole.get(..4).unwrap_or_default();
             (line, searched) = (end, end);
         }
     }

@@ -70,21 +70,29 @@ impl<'r> RawLines<'r> {
 }
 
 impl<'r> RawLines<'r> {
-    /// The next line, and how many of its octets stand ahead of its first space or HT.
-    #[inline]
-    pub(crate) fn next_parted(&mut self) -> Option<(&'r [u8], usize)> {
-        if let Some(rest) = self.rest.filter(|_| self.wire)
-            && let Some(end) =
-                octets::find::<33>(rest, 4, |octet| matches!(octet, b' ' | b'\t' | b'\r' | b'\n'))
-            && let [b'\r', b'\n', behind @ ..] = &rest[end..]
-        {
-            // One word, as most lines are.
-            self.rest = Some(behind);
-            return Some((&rest[4..end], end - 4));
+    /// Gives `each` line to it, and how many of its octets stand ahead of its first space or HT.
+    #[inline(always)]
+    pub(crate) fn parted(self, mut each: impl FnMut(&'r [u8], usize)) {
+        let octets = self.rest.unwrap_or_default();
+        let code = if self.wire { "250-".len() } else { 0 };
+        let mut line = 0;
+        while line < octets.len() {
+            let start = line + code;
+            let ends = |octet| matches!(octet, b' ' | b'\t' | b'\r' | b'\n');
+            let word = octets::find::<33>(octets, start, ends).unwrap_or(octets.len());
+            if self.wire && octets.get(word..word + 2) == Some(b"\r\n") {
+                // One word, as most lines are.
+                line = word + 2;
+                each(&octets[start..word], word - start);
+                continue;
+            }
+            let end = octets::find::<11>(octets, word, |octet| octet == b'\n').unwrap_or(octets.len());
+            line = end + 1;
+            let text = octets.get(start..end).unwrap_or_default();
+            let text = if self.wire { text.strip_suffix(b"\r").unwrap_or(text) } else { text };
+            let word = octets::find::<33>(text, 0, |octet| matches!(octet, b' ' | b'\t'));
+            each(text, word.unwrap_or(text.len()));
         }
-        let line = self.next()?;
-        let end = octets::find::<33>(line, 0, |octet| matches!(octet, b' ' | b'\t'));
-        Some((line, end.unwrap_or(line.len())))
     }
 }
 
