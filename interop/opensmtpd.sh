@@ -8,7 +8,8 @@ mkdir -p /usr/libexec
 for place in /usr/libexec /var/lib /var/spool /run; do
     mount -t tmpfs -o mode=755 tmpfs $place
 done
-ln -s "$1/usr/libexec/opensmtpd" /usr/libexec/opensmtpd
+# Copied: who it becomes to store a message need not reach where it was unpacked.
+cp -r "$1/usr/libexec/opensmtpd" /usr/libexec
 mkdir -p /var/lib/opensmtpd/empty
 mkdir -m 711 /var/spool/smtpd
 for folder in corrupt incoming purge queue temporary; do

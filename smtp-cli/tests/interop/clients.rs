@@ -19,7 +19,7 @@ use crate::targets::{Target, target};
 
 const TITLE: &str = "Their clients, our servers";
 
-const ROWS: [&str; 18] = [
+const ROWS: [&str; 19] = [
     "plain",
     "STARTTLS",
     "implicit TLS",
@@ -35,6 +35,7 @@ const ROWS: [&str; 18] = [
     "SMTPUTF8",
     "DSN",
     "PRDR",
+    "PIPECONNECT",
     "XCLIENT",
     "LMTP",
     GREYLISTING,
@@ -127,6 +128,7 @@ const RELAYS: [Relay; 3] = [
             ("SMTPUTF8", "starttls"),
             ("DSN", "starttls"),
             ("PRDR", "starttls"),
+            ("PIPECONNECT", "plain"),
             ("LMTP", "lmtp"),
             (GREYLISTING, "grey"),
         ],
@@ -153,15 +155,15 @@ pub(crate) fn trials(trials: &mut Vec<Trial>) -> Table {
             for of in Ours::ALL.into_iter().filter(|of| offers(*of, row)) {
                 let mail = if row == "SMTPUTF8" { international } else { mail };
                 let test = move || delivers(client, row, &mail(), &target(of));
-                trials.push(matrix::trial((TITLE, row, column), of, of.letter(), test));
+                trials.push(matrix::trial((TITLE, row, column), to(of), of.letter(), test));
             }
         }
     }
-    for (column, peer, to, rows) in RELAYS {
+    for (column, peer, served, rows) in RELAYS {
         for (row, transport) in rows {
-            for of in to.iter().copied().filter(|of| offers(*of, row)) {
+            for of in served.iter().copied().filter(|of| offers(*of, row)) {
                 let test = move || relays(peer(), row, transport, of);
-                trials.push(matrix::trial((TITLE, row, column), of, of.letter(), test));
+                trials.push(matrix::trial((TITLE, row, column), to(of), of.letter(), test));
             }
         }
     }
@@ -172,13 +174,25 @@ pub(crate) fn trials(trials: &mut Vec<Trial>) -> Table {
     Table { title: TITLE, rows: ROWS.into(), columns: columns.collect() }
 }
 
-/// `smtp serve` has no logins by token, does not offer PRDR, and believes nobody who he is.
+/// Which server of ours it is, in a test's name.
+pub(crate) fn to(of: Ours) -> String {
+    match of {
+        Ours::Of(runtime) => format!("to {runtime}"),
+        Ours::Tool => "to serve".into(),
+    }
+}
+
+/// `smtp serve` has no logins by token, does not offer PRDR and PIPECONNECT, and believes nobody who he is.
 fn offers(of: Ours, row: &str) -> bool {
-    of != Ours::Tool || !["PRDR", "XCLIENT", "AUTH XOAUTH2"].contains(&row)
+    of != Ours::Tool || !["PRDR", "PIPECONNECT", "XCLIENT", "AUTH XOAUTH2"].contains(&row)
 }
 
 /// What a relay takes for the domain that stands for a server of ours arrives there.
 fn relays(peer: &'static Peer, row: &'static str, transport: &str, of: Ours) {
+    if row == "PIPECONNECT" {
+        // It uses what it remembers of an earlier connection.
+        relays(peer, "plain", transport, of);
+    }
     let mail = if row == "SMTPUTF8" { international() } else { nasty() };
     let domain = if peer.submission { "example.test".into() } else { format!("{transport}.{of}.test") };
     let names = if row == "SMTPUTF8" { &["\u{fc}ser"][..] } else { &["bob", "carol"] };
@@ -248,6 +262,7 @@ fn came(row: &str, tls: bool, login: bool, stored: &Stored) {
         "SMTPUTF8" => &[" SMTPUTF8"],
         "DSN" => &[" NOTIFY=FAILURE"],
         "PRDR" => &[" PRDR"],
+        "PIPECONNECT" => &["EHLO ", "MAIL FROM:"],
         "XCLIENT" => &["XCLIENT ADDR=192.0.2.7 "],
         "LMTP" => &["LHLO "],
         _ if row.starts_with("AUTH ") => &[row],

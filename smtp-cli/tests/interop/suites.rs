@@ -5,6 +5,7 @@ use std::fs;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
+use crate::clients;
 use crate::matrix::{self, Table};
 use crate::peer::{postfix, tool};
 use crate::peers;
@@ -26,10 +27,10 @@ const SUITES: [(&str, Suite); 3] =
 pub(crate) fn trials(trials: &mut Vec<Trial>) -> Table {
     for (row, suite) in SUITES {
         // TLS is the same code in each of ours.
-        let once = if row == "testssl.sh" { 1 } else { Ours::ALL.len() };
-        for of in Ours::ALL.into_iter().take(once) {
+        let servers = if row == "testssl.sh" { 1 } else { Ours::ALL.len() };
+        for of in Ours::ALL.into_iter().take(servers) {
             let test = move || suite(&target(of), of);
-            trials.push(matrix::trial((TITLE, row, COLUMN), of, of.letter(), test));
+            trials.push(matrix::trial((TITLE, row, COLUMN), clients::to(of), of.letter(), test));
         }
     }
     Table { title: TITLE, rows: SUITES.map(|(name, _)| name).into(), columns: vec![COLUMN] }
@@ -63,7 +64,7 @@ fn nmap(target: &Target, _: Ours) {
     const SCRIPTS: &str =
         "+smtp-commands,+smtp-enum-users,+smtp-open-relay,+smtp-vuln-cve2010-4344,+smtp-vuln-cve2011-1720";
     let mut command = tool("nmap");
-    command.args(["-Pn", "-n", "-p", &target.plain.to_string(), "--script", SCRIPTS]);
+    command.args(["-n", "-p", &target.plain.to_string(), "--script", SCRIPTS]);
     let Ended { stdout, .. } =
         run(command.args(["--script-args", "smtp.domain=client.example.test", "127.0.0.1"]));
     assert!(

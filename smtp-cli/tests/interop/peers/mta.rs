@@ -68,9 +68,11 @@ pub(super) static POSTFIX: LazyLock<Peer> = LazyLock::new(|| {
 
 /// Starts what Postfix asks who is to be put off; gives the port.
 fn postgrey() -> u16 {
-    let root = installed("roots/postgrey/usr");
     let folder = room().folder("postgrey");
     own("nobody:nogroup", &folder);
+    // Copied: who it becomes need not reach where it was unpacked, and it loads some of itself then.
+    done(Command::new("cp").arg("-r").arg(installed("roots/postgrey/usr")).arg(&folder));
+    let root = folder.join("usr");
     let port = port();
     let mut command = tool("perl");
     // It runs with -T, which hears of no PERL5LIB. Without lists, nobody is spared.
