@@ -328,7 +328,9 @@ impl<'b> Pass<'b> {
         let behind_cr = behind as u8 == CR;
         if octet == LF {
             if behind_cr {
-                self.end_line(at.cast_signed() - 1, at + 1);
+                // Who goes on from here by many octets at a time does not stop at the dot.
+                let dot = self.wire && self.bytes.get(at + 1) == Some(&b'.');
+                self.end_line(at.cast_signed() - 1, at + 1 + usize::from(dot));
             } else {
                 self.alone(Flaws::BARE_LF, at, at + 1);
             }

@@ -161,6 +161,23 @@ fn a_line_of_about_998_octets_is_measured_whatever_ends_it() {
     }
 }
 
+/// The dot of transparency is not the line's, wherever the blocks of the scan and what makes them be looked at singly fall.
+#[test]
+fn a_stuffed_dot_does_not_count() {
+    for ahead in ["", "\r", "\r."] {
+        for lead in 0..70 {
+            for len in 996..1001 {
+                let message =
+                    [&vec![b'y'; lead][..], ahead.as_bytes(), b"\r\n..", &vec![b'x'; len], b"\r\n"].concat();
+                for ends in POLICIES {
+                    check_in(&message, &[], ends);
+                    check_in(&message, &[lead + ahead.len() + 2], ends);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_line_may_have_998_octets_wherever_it_stands() {
     for lead in [0, 1, 77, 78, 255, 256, 300, 511] {
