@@ -63,10 +63,7 @@ fn offered(offered: &Capabilities<'_>) {
         assert_eq!(found.words(*extension), offered.words(*extension), "{extension}");
     }
     assert!(
-        found
-            .mechanisms()
-            .iter()
-            .all(|mechanism| Mechanism::from_name(mechanism.name().as_bytes()) == Some(mechanism))
+        found.mechanisms().iter().all(|mechanism| Mechanism::from_name(mechanism.name()) == Some(mechanism))
     );
     let mut again = vec![];
     found.into_owned().write_ehlo("mx.example", &mut again);

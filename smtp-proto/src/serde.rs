@@ -45,7 +45,7 @@ texts! {
     Text<'_>: as_str, |text| Text::new(text).map(Text::into_owned);
     Word<'_>: as_str, |text| Word::new(text).map(Word::into_owned);
     Params<'_>: as_str, |text| Params::parse_either(text).map(Params::into_owned);
-    Mechanism: name, |text| Mechanism::from_name(text.as_bytes()).ok_or("not the name of a mechanism");
+    Mechanism: name, |text| Mechanism::from_name(text).ok_or("not the name of a mechanism");
 }
 
 impl Serialize for Enhanced {

@@ -81,7 +81,7 @@ pub(super) fn judge(lines: &[Line<'_>]) -> Judgement {
 
 fn verb(text: &[u8]) -> Option<Verb> {
     let word = text.trim_ascii().split(|octet| *octet == b' ').next()?;
-    Verb::from_name(str::from_utf8(word).ok()?)
+    Verb::from_name(word)
 }
 
 struct Replay {

@@ -48,7 +48,7 @@ pub(super) fn login(
 }
 
 fn mechanism(name: &str) -> Result<Mechanism, Failure> {
-    Mechanism::from_name(name.as_bytes()).ok_or_else(|| {
+    Mechanism::from_name(name).ok_or_else(|| {
         let names: Vec<_> = Mechanism::ALL.iter().map(|mechanism| mechanism.name()).collect();
         usage(format!("--auth {name:?} is none of {}", names.join(", ")))
     })

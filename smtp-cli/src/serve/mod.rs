@@ -168,7 +168,7 @@ fn users(args: &Args) -> Result<Option<Users>, Failure> {
 
 /// What is not to be offered: `None` for a keyword that isn't known.
 fn switched_off(args: &Args) -> impl Iterator<Item = Option<Extension>> {
-    args.without.iter().map(|keyword| Extension::from_keyword(keyword.as_bytes()))
+    args.without.iter().map(Extension::from_keyword)
 }
 
 fn config(args: &Args, shared: &Shared) -> Result<Config, Failure> {

@@ -165,7 +165,7 @@ fn listed(case: &Case) {
             // It takes any password, and lists them without TLS.
             (None, Some(_)) if case.is("smtp-sink") => continue,
             (None, Some(name)) => {
-                let mechanism = Mechanism::from_name(name.as_bytes());
+                let mechanism = Mechanism::from_name(name);
                 mechanism.is_some_and(|mechanism| offered.mechanisms().contains(mechanism))
             }
             (None, None) => continue,

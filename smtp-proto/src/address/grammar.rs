@@ -3,6 +3,7 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use nom::combinator::{consumed, opt, recognize, value};
+use nom::error::{ErrorKind, ParseError};
 use nom::multi::many0_count;
 use nom::sequence::{delimited, preceded, terminated};
 use nom::{IResult, Parser};
@@ -11,7 +12,21 @@ use super::class::{ATEXT, DCONTENT, KEYWORD, LDH, QTEXT, has_control, is, no_cas
 use super::{Error, Literal};
 use crate::marks::Marks;
 
-pub(crate) type Parsed<'a, T> = IResult<&'a str, T, Error>;
+/// An [`Error`], so that no nom stands in the public API.
+#[derive(Debug)]
+pub(crate) struct Fault(pub(crate) Error);
+
+impl ParseError<&str> for Fault {
+    fn from_error_kind(_: &str, _: ErrorKind) -> Self {
+        Self(Error::Path)
+    }
+
+    fn append(_: &str, _: ErrorKind, other: Self) -> Self {
+        other
+    }
+}
+
+pub(crate) type Parsed<'a, T> = IResult<&'a str, T, Fault>;
 
 /// Longest path with its angle brackets (RFC 5321, 4.5.3.1.3).
 const PATH_MAX: usize = 256;
@@ -31,13 +46,13 @@ pub(super) fn whole<'a, T>(
         Ok(("", value)) => Ok(value),
         Ok(_) if has_control(input) => Err(Error::Control),
         Ok(_) => Err(behind),
-        Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error),
+        Err(nom::Err::Error(Fault(error)) | nom::Err::Failure(Fault(error))) => Err(error),
         Err(nom::Err::Incomplete(_)) => Err(behind),
     }
 }
 
-fn fail<T>(error: Error) -> Result<T, nom::Err<Error>> {
-    Err(nom::Err::Error(error))
+fn fail<T>(error: Error) -> Result<T, nom::Err<Fault>> {
+    Err(nom::Err::Error(Fault(error)))
 }
 
 /// `Path = "<" [ A-d-l ":" ] Mailbox ">"` (RFC 5321, 4.1.2). Gives the mailbox and the place of its "@".
@@ -46,7 +61,7 @@ fn path(input: &str) -> Parsed<'_, (&str, usize)> {
     let (rest, ()) = octet(b'<')(input)?;
     let rest = if rest.as_bytes().first() == Some(&b'@') { opt(route).parse(rest)?.0 } else { rest };
     let (rest, found) = mailbox(rest)?;
-    match octet::<Error>(b'>')(rest) {
+    match octet::<Fault>(b'>')(rest) {
         Ok((rest, ())) => Ok((rest, found)),
         Err(_) => fail(if rest.is_empty() { Error::Path } else { Error::Domain }),
     }
@@ -126,7 +141,7 @@ pub(super) fn dot_string(input: &str) -> Parsed<'_, &str> {
 
 /// [`dot_string`]'s length.
 #[inline(always)]
-fn dot_atoms(octets: &[u8], marks: &mut Marks<'_>) -> Result<usize, nom::Err<Error>> {
+fn dot_atoms(octets: &[u8], marks: &mut Marks<'_>) -> Result<usize, nom::Err<Fault>> {
     let mut atom = 0;
     let end = marks.position(0, |at| match octets[at] {
         b'.' if at > atom => {
@@ -216,7 +231,7 @@ fn short_labels(octets: &[u8], at: usize, end: usize) -> Result<usize, Error> {
 pub(super) fn address_literal(input: &str) -> Parsed<'_, &str> {
     let (rest, (text, content)) = consumed(delimited(octet(b'['), run(DCONTENT), octet(b']')))
         .parse(input)
-        .or_else(|_: nom::Err<Error>| fail(Error::Literal))?;
+        .or_else(|_: nom::Err<Fault>| fail(Error::Literal))?;
     if literal(content).is_some() { Ok((rest, text)) } else { fail(Error::Literal) }
 }
 

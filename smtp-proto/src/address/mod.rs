@@ -14,8 +14,6 @@ pub use domain::{Domain, Literal};
 pub use mailbox::Mailbox;
 pub use path::{ForwardPath, ReversePath};
 
-use nom::error::{ErrorKind, ParseError};
-
 /// Why a text is no address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
@@ -38,14 +36,4 @@ pub enum Error {
     /// Longer than RFC 5321, 4.5.3.1 allows.
     #[error("it is too long")]
     TooLong,
-}
-
-impl ParseError<&str> for Error {
-    fn from_error_kind(_: &str, _: ErrorKind) -> Self {
-        Self::Path
-    }
-
-    fn append(_: &str, _: ErrorKind, other: Self) -> Self {
-        other
-    }
 }

@@ -52,7 +52,8 @@ impl Mechanism {
     /// The mechanism of this name, in any case; `None` if this crate doesn't know it.
     #[must_use]
     #[inline]
-    pub fn from_name(name: &[u8]) -> Option<Self> {
+    pub fn from_name(name: impl AsRef<[u8]>) -> Option<Self> {
+        let name = name.as_ref();
         macro_rules! find {
             ($($mechanism:ident)*) => {{
                 let found = key(name);
@@ -150,8 +151,8 @@ mod tests {
     fn every_name_is_found_in_any_case_and_no_other() {
         for mechanism in Mechanism::ALL {
             let name = mechanism.name();
-            assert_eq!(Mechanism::from_name(name.as_bytes()), Some(*mechanism));
-            assert_eq!(Mechanism::from_name(name.to_ascii_lowercase().as_bytes()), Some(*mechanism));
+            assert_eq!(Mechanism::from_name(name), Some(*mechanism));
+            assert_eq!(Mechanism::from_name(name.to_ascii_lowercase()), Some(*mechanism));
             assert_eq!(Mechanism::from_name(&name.as_bytes()[1..]), None);
         }
     }

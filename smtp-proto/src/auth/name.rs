@@ -33,7 +33,7 @@ impl<'a> MechanismName<'a> {
     /// The mechanism of this name, if this crate knows it.
     #[must_use]
     pub fn known(&self) -> Option<Mechanism> {
-        Mechanism::from_name(self.0.as_bytes())
+        Mechanism::from_name(self.as_str())
     }
 
     /// The same name without the borrow.

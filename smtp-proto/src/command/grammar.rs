@@ -7,7 +7,7 @@ use nom::combinator::{eof, opt};
 
 use super::{Attributes, BdatError, Command, Error, Mail, Options, Rcpt, Text, Verb, Word};
 use crate::address::class::{no_case, split, trim};
-use crate::address::grammar::{Parsed, forward_path, reverse_path};
+use crate::address::grammar::{Fault, Parsed, forward_path, reverse_path};
 use crate::address::{self, Domain, ForwardPath, ReversePath};
 use crate::auth::{Base64, MechanismName};
 use crate::param::grammar::Side;
@@ -144,7 +144,7 @@ fn envelope<'a, T>(
     let (_, args) = split(args, |octet| matches!(octet, b' ' | b'\t'));
     match path(args) {
         Ok((rest, path)) => Ok((path, rest)),
-        Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error),
+        Err(nom::Err::Error(Fault(error)) | nom::Err::Failure(Fault(error))) => Err(error),
         Err(nom::Err::Incomplete(_)) => Err(address::Error::Path),
     }
 }

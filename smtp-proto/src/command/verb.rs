@@ -74,7 +74,8 @@ verbs! {
 impl Verb {
     /// The verb of this name, in any case of letters.
     #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|verb| verb.name().eq_ignore_ascii_case(name))
+    pub fn from_name(name: impl AsRef<[u8]>) -> Option<Self> {
+        let name = name.as_ref();
+        Self::ALL.iter().copied().find(|verb| verb.name().as_bytes().eq_ignore_ascii_case(name))
     }
 }

@@ -163,7 +163,7 @@ impl<'a> Capabilities<'a> {
         self.words(Extension::Auth)
             .into_iter()
             .flat_map(|words| words.split([' ', '\t']))
-            .filter(|name| !name.is_empty() && Mechanism::from_name(name.as_bytes()).is_none())
+            .filter(|name| !name.is_empty() && Mechanism::from_name(name).is_none())
     }
 
     /// The limits of RFC 9422.
@@ -193,13 +193,13 @@ impl<'a> Capabilities<'a> {
         if !self.has(extension) {
             return None;
         }
-        let is_it = |keyword: &str| Extension::from_keyword(keyword.as_bytes()) == Some(extension);
+        let is_it = |keyword: &str| Extension::from_keyword(keyword) == Some(extension);
         self.entries().find(|(keyword, words)| is_it(keyword) && !words.is_empty()).map(|(_, words)| words)
     }
 
     /// The keywords that this crate doesn't know, with their words, in the order in which they came.
     pub fn unknown(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.entries().filter(|(keyword, _)| Extension::from_keyword(keyword.as_bytes()).is_none())
+        self.entries().filter(|(keyword, _)| Extension::from_keyword(keyword).is_none())
     }
 
     /// Keyword and words of each line that can be said again.
@@ -293,7 +293,7 @@ impl<'a> Capabilities<'a> {
         if !is_line || line.len() > MAX_TEXT || line.ends_with(' ') {
             return Err(Invalid);
         }
-        if let Some(extension) = Extension::from_keyword(keyword.as_bytes()) {
+        if let Some(extension) = Extension::from_keyword(keyword) {
             self.read(extension, words.as_bytes());
         }
         if is_kept(keyword, words) {
@@ -307,10 +307,10 @@ impl<'a> Capabilities<'a> {
 
 /// Whether the words of this line have no field of their own.
 fn is_kept(keyword: &str, words: &str) -> bool {
-    match Extension::from_keyword(keyword.as_bytes()) {
+    match Extension::from_keyword(keyword) {
         None => true,
         Some(Extension::Size | Extension::DeliverBy | Extension::Limits) => false,
-        Some(Extension::Auth) => words.split(' ').any(|name| Mechanism::from_name(name.as_bytes()).is_none()),
+        Some(Extension::Auth) => words.split(' ').any(|name| Mechanism::from_name(name).is_none()),
         Some(_) => !words.is_empty(),
     }
 }

@@ -11,7 +11,8 @@ impl Extension {
     /// The extension of this EHLO keyword, in any case; `None` if this crate doesn't know it.
     #[must_use]
     #[inline]
-    pub fn from_keyword(keyword: &[u8]) -> Option<Self> {
+    pub fn from_keyword(keyword: impl AsRef<[u8]>) -> Option<Self> {
+        let keyword = keyword.as_ref();
         macro_rules! short {
             ($($extension:ident)*) => {{
                 let (found, _) = key(keyword);
@@ -85,7 +86,7 @@ mod tests {
         for extension in Extension::ALL {
             let mut keyword = extension.keyword().as_bytes().to_vec();
             assert_eq!(Extension::from_keyword(&keyword), Some(*extension));
-            assert_eq!(Extension::from_keyword(&keyword.to_ascii_lowercase()), Some(*extension));
+            assert_eq!(Extension::from_keyword(keyword.to_ascii_lowercase()), Some(*extension));
             for at in 0..keyword.len() {
                 let octet = keyword[at];
                 for other in (0..=255).filter(|other: &u8| !other.eq_ignore_ascii_case(&octet)) {

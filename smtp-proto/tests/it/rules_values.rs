@@ -156,7 +156,7 @@ proptest! {
             prop_assert_eq!(parsed.clone().into_owned(), parsed);
         }
         prop_assert_eq!(MechanismName::from(known).known(), Some(known));
-        prop_assert_eq!(Mechanism::from_name(known.name().as_bytes()), Some(known));
+        prop_assert_eq!(Mechanism::from_name(known.name()), Some(known));
     }
 
     #[test]
@@ -299,14 +299,14 @@ fn param() -> impl Strategy<Value = Param<'static>> {
 fn names_of_the_tables() {
     for extension in Extension::ALL {
         let keyword = extension.keyword();
-        assert_eq!(Extension::from_keyword(keyword.as_bytes()), Some(*extension));
-        assert_eq!(Extension::from_keyword(keyword.to_ascii_lowercase().as_bytes()), Some(*extension));
+        assert_eq!(Extension::from_keyword(keyword), Some(*extension));
+        assert_eq!(Extension::from_keyword(keyword.to_ascii_lowercase()), Some(*extension));
     }
     for mechanism in Mechanism::ALL {
         assert_eq!(Mechanism::from_name(mechanism.name().to_ascii_lowercase().as_bytes()), Some(*mechanism));
     }
     for verb in Verb::ALL {
-        assert_eq!(Verb::from_name(&verb.name().to_ascii_lowercase()), Some(*verb));
+        assert_eq!(Verb::from_name(verb.name().to_ascii_lowercase()), Some(*verb));
     }
     for attribute in Attribute::ALL {
         assert_eq!(Attribute::ALL.iter().filter(|other| other.name() == attribute.name()).count(), 1);

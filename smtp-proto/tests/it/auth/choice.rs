@@ -7,8 +7,7 @@ use super::supported;
 
 #[track_caller]
 fn check(offered: &str, credentials: &Credentials, channel: Channel, expected: &str) {
-    let offered: Mechanisms =
-        offered.split(' ').filter_map(|name| Mechanism::from_name(name.as_bytes())).collect();
+    let offered: Mechanisms = offered.split(' ').filter_map(Mechanism::from_name).collect();
     assert_eq!(offered.strongest(credentials, channel).map_or("none", Mechanism::name), expected);
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn config(script: &Script) -> Config {
         config.capabilities = first.map_or_else(Capabilities::new, listed);
     }
     for names in script.values("mechanisms") {
-        let known = names.split(' ').filter_map(|name| Mechanism::from_name(name.as_bytes()));
+        let known = names.split(' ').filter_map(Mechanism::from_name);
         config = config.with_auth(known.collect::<Mechanisms>());
     }
     if script.has("lmtp") {
