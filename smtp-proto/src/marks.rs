@@ -58,7 +58,7 @@ fn marks(octets: &[u8]) -> u64 {
 #[cfg(feature = "std")]
 #[inline(always)]
 fn by_vectors<S: fearless_simd::Simd>(simd: S, octets: &[u8]) -> u64 {
-    use fearless_simd::{SimdBase, SimdInt, SimdMask, u8x16, u8x32};
+    use fearless_simd::{SimdBase, SimdMask, u8x16, u8x32};
     macro_rules! marks {
         ($vector:ident, $octets:expr) => {{
             let octets = $vector::from_slice(simd, $octets);
