@@ -14,25 +14,36 @@ use crate::block_on;
 
 /// A socket of any kind, and when it was opened.
 ///
-/// Its futures block until they are done. A shutdown that it [heeds](Io::heed) wakes them, and they then give way to what they
-/// were raced with.
+/// Its futures block until they are done. A shutdown that it [heeds](Io::heed) wakes them, within 50 ms at the most, and they
+/// then give way to what they were raced with.
 #[derive(Debug)]
 pub struct Socket {
     socket: socket2::Socket,
     opened: Instant,
     shutdown: Option<Shutdown>,
+    /// Whether the last answer came within [`BRIEF`]. The next one then is waited for by the read itself, which is one system call
+    /// where `poll` makes it two, but hears of no shutdown.
+    brisk: bool,
 }
+
+/// How long a read or write waits by itself.
+const BRIEF: Duration = Duration::from_millis(50);
 
 impl Socket {
     /// Takes a connected socket, std's or socket2's, and turns Nagle's algorithm off: every write here is a whole flight.
-    /// It is waited for by `poll`, and does not block from here on.
+    /// Its timeouts are the connection's from here on.
     pub fn new(socket: impl Into<socket2::Socket>) -> Self {
         let socket = socket.into();
         // These fail where the peer has hung up already, which the first read tells, and on Unix sockets, which have
         // no such algorithm.
         let _ = socket.set_tcp_nodelay(true);
-        let _ = socket.set_nonblocking(true);
-        Self { socket, opened: Instant::now(), shutdown: None }
+        let waits = cfg!(unix)
+            && socket
+                .set_read_timeout(Some(BRIEF))
+                .and_then(|()| socket.set_write_timeout(Some(BRIEF)))
+                .is_ok();
+        let _ = socket.set_nonblocking(!waits);
+        Self { socket, opened: Instant::now(), shutdown: None, brisk: true }
     }
 
     /// Connects within `time` to the first of the name's addresses that answers.
@@ -77,22 +88,28 @@ impl Io for Socket {
     }
 
     async fn read(&mut self, buf: &mut BytesMut, until: Option<Duration>) -> io::Result<usize> {
+        if !self.brisk || self.ends_soon(until) {
+            self.wait(PollFlags::IN, until).await?;
+        }
         loop {
-            // Room is made once there is something to read: a connection that idles holds none.
-            self.ready(PollFlags::IN, until).await?;
+            // Room is made for when there is something to read: a connection that idles holds none.
             let made = make_room(buf);
             let room = room(buf);
             match read_into(buf, room, |room| (&self.socket).read(room)) {
                 Err(error) if passes(&error) => give_back(buf, made),
                 done => return done,
             }
+            self.wait(PollFlags::IN, until).await?;
         }
     }
 
     async fn write(&mut self, bufs: &[IoSlice<'_>], until: Option<Duration>) -> io::Result<usize> {
+        if self.ends_soon(until) {
+            self.wait(PollFlags::OUT, until).await?;
+        }
         loop {
             match (&self.socket).write_vectored(bufs) {
-                Err(error) if passes(&error) => self.ready(PollFlags::OUT, until).await?,
+                Err(error) if passes(&error) => self.wait(PollFlags::OUT, until).await?,
                 done => return done,
             }
         }
@@ -116,25 +133,37 @@ impl Io for Socket {
 }
 
 impl Socket {
-    async fn ready(&self, flags: PollFlags, until: Option<Duration>) -> io::Result<()> {
+    /// Whether it is too late for a wait that ends only by itself.
+    fn ends_soon(&self, until: Option<Duration>) -> bool {
+        until.is_some_and(|until| until < self.age() + BRIEF)
+    }
+
+    async fn wait(&mut self, flags: PollFlags, until: Option<Duration>) -> io::Result<()> {
+        let started = self.age();
         let left = || until.map(|until| until.saturating_sub(self.opened.elapsed()));
-        ready(&self.socket, flags, self.shutdown.as_ref(), left).await
+        let done = ready(&self.socket, flags, self.shutdown.as_ref(), left).await;
+        self.brisk = self.age() - started < BRIEF;
+        done
     }
 }
 
-/// Waits for `socket`, and for as long as is `left`. When `shutdown` begins it is pending once, so that it is seen by what this
-/// is raced with.
+/// Waits for `socket`, and for as long as is `left`. When `shutdown` begins or has begun it is pending once, so that it is seen by
+/// what this is raced with.
 pub(crate) async fn ready(
     socket: &socket2::Socket,
     flags: PollFlags,
-    shutdown: Option<&Shutdown>,
+    mut shutdown: Option<&Shutdown>,
     left: impl Fn() -> Option<Duration>,
 ) -> io::Result<()> {
     loop {
+        // It may have begun since the race looked.
+        if shutdown.is_some_and(Shutdown::has_begun) {
+            shutdown = None;
+            yield_now().await;
+        }
         let mut fds = [PollFd::new(socket, flags), PollFd::new(socket, flags)];
         let (mut watched, mut left) = (1, left());
-        // One that has begun is known to all who care, and would have this spin.
-        if let Some(shutdown) = shutdown.filter(|shutdown| !shutdown.has_begun()) {
+        if let Some(shutdown) = shutdown {
             match descriptor(shutdown) {
                 Some(begun) => {
                     fds[1] = PollFd::from_borrowed_fd(begun, PollFlags::IN);
@@ -149,8 +178,7 @@ pub(crate) async fn ready(
         match poll(&mut fds[..watched], time.as_ref()) {
             Ok(_) if !fds[0].revents().is_empty() => return Ok(()),
             Ok(0) if left.is_some_and(|left| left.is_zero()) => return Err(ErrorKind::TimedOut.into()),
-            Ok(_) => yield_now().await,
-            Err(error) if error == rustix::io::Errno::INTR => {}
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }

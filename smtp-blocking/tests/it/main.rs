@@ -178,6 +178,27 @@ impl Client for Connection {
 tests!(Blocking);
 conformance!(Blocking);
 
+/// The race with a shutdown that began between its look and the wait is still decided.
+#[test]
+fn a_shutdown_that_has_begun_is_seen_by_who_begins_to_wait() {
+    use std::task::{Context, Waker};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let peer =
+        std::net::TcpStream::connect(listener.local_addr().expect("an address")).expect("a connection");
+    let (socket, _) = listener.accept().expect("a connection");
+    let (mut socket, shutdown) = (Socket::new(socket), Shutdown::new());
+    socket.heed(&shutdown);
+    shutdown.begin();
+    let started = std::time::Instant::now();
+    let time = Duration::from_secs(20);
+    let until = socket.age() + time;
+    let mut buf = bytes::BytesMut::new();
+    let mut read = std::pin::pin!(socket.read(&mut buf, Some(until)));
+    assert!(read.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(started.elapsed() < time, "it waited for the peer first");
+    drop(peer);
+}
+
 impl conformance::Pool for smtp_blocking::Pool {
     async fn send(&self, envelope: &Envelope<'_>, message: impl Message) -> Result<Report, SendError> {
         self.send(envelope, message)
