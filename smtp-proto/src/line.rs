@@ -193,7 +193,8 @@ mod tests {
 
     #[test]
     fn the_rest_of_a_long_line_is_passed_over_at_any_cut() {
-        let input = b"0123456789\r0\n123\r\nQUIT\r\n";
+        // Its flaws are its own.
+        let input = b"01\x003456789\r0\n123\r\nQUIT\r\n";
         for cut in 0..18 {
             let mut framing = Framing::new();
             assert_eq!(framing.next(input, 8), Err(TooLong));

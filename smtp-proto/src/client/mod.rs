@@ -255,7 +255,7 @@ impl Client {
         let code = reply.code();
         let Some(stage) = awaited else {
             // A server that speaks unasked says why it leaves, or is out of step: either way it is over.
-            let last_words = code.as_u16() == 421 || self.in_body() || !reply.is_positive();
+            let last_words = self.in_body() || !reply.is_positive();
             self.phase = Phase::Closed;
             return if last_words { Ok(()) } else { Err(Violation::Unsolicited) };
         };

@@ -19,7 +19,9 @@ const ENVELOPE: &[u8] = b"MAIL FROM:<>\r\nRCPT TO:<ann@mx.example>\r\n";
 #[test]
 fn chunks_come_in() {
     let mut server = greeted(config());
+    assert!(!server.in_transaction());
     serve(&mut server, ENVELOPE, |_, _, _| {});
+    assert!(server.in_transaction());
     let mut message = Vec::new();
     let said = serve(&mut server, b"BDAT 6\r\nRSET\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n", |_, event, _| {
         if let Event::Body(body) = event {

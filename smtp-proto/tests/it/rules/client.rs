@@ -349,6 +349,22 @@ fn a_421_on_an_idle_connection_is_seen() {
     assert!(client.is_closed() && !client.can_send());
 }
 
+/// Half a reply that nobody asked for, while a message is being sent: the rest has as long as a block of the message.
+#[test]
+fn last_words_amid_a_message_have_the_time_of_a_block() {
+    let mut client = connected(false, &["PIPELINING"]);
+    let mut output = BytesMut::new();
+    client.mail(&mailbox("ann@x.example").into(), &Params::default(), &mut output).expect("a sender");
+    client.rcpt(&mailbox("ben@x.example").into(), &Params::default(), &mut output).expect("a recipient");
+    client.data(&mut output).expect("a recipient was named");
+    let mut input = &b"250 ok\r\n250 ok\r\n354 go\r\n"[..];
+    while let client::Step::Event(_) = client.poll(NOW, &mut input).expect("no violation") {}
+    assert!(client.in_body() && client.stage() == Stage::Body);
+    let mut input = &b"421 4.3.2 go"[..];
+    let step = client.poll(NOW, &mut input).expect("no violation");
+    assert_eq!(step, client::Step::NeedInput(Some(NOW + client::Config::default().timeouts.block)));
+}
+
 /// Bounds on what a server says: 64 KiB a reply, 4096 octets a line; and the waits of RFC 5321, 4.5.3.2.
 #[test]
 fn the_defaults_are_those_of_the_rfc() {
