@@ -349,6 +349,19 @@ fn a_421_on_an_idle_connection_is_seen() {
     assert!(client.is_closed() && !client.can_send());
 }
 
+/// Who says 421 to one of several commands answers none of the others.
+#[test]
+fn a_421_leaves_nothing_owed() {
+    let mut client = connected(false, &["PIPELINING"]);
+    let mut output = BytesMut::new();
+    client.mail(&mailbox("ann@x.example").into(), &Params::default(), &mut output).expect("a sender");
+    client.rcpt(&mailbox("ben@x.example").into(), &Params::default(), &mut output).expect("a recipient");
+    let step = client.poll(NOW, &mut &b"421 4.3.2 going down\r\n"[..]).expect("no violation");
+    assert!(matches!(step, client::Step::Event(answer) if answer.to == Stage::Mail));
+    assert!(client.is_closed() && !client.is_waiting());
+    assert_eq!((client.stage(), client.eof()), (Stage::Idle, Ok(())));
+}
+
 /// Half a reply that nobody asked for, while a message is being sent: the rest has as long as a block of the message.
 #[test]
 fn last_words_amid_a_message_have_the_time_of_a_block() {
