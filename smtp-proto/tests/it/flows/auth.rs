@@ -155,3 +155,20 @@ fn own_mechanisms_beside_known_ones() {
     let tls = serve(&mut server, b"EHLO x.example\r\n", |_, _, _| {});
     assert!(tls.contains("AUTH PLAIN NTLM\r\n"), "{tls}");
 }
+
+/// An answer to AUTH that was given no status has the one of its kind (RFC 4954, 6).
+#[test]
+fn what_becomes_of_a_login_has_a_status() {
+    for (code, line) in [(235, "235 2.7.0 so\r\n"), (454, "454 4.7.0 so\r\n"), (535, "535 5.7.8 so\r\n")] {
+        let mut config = config().with_auth([Mechanism::Plain].into_iter().collect());
+        config.auth_in_clear = true;
+        let mut server = greeted(config);
+        let said = serve(&mut server, b"AUTH PLAIN AGEAYg==\r\n", |server, event, output| {
+            if let Event::Auth { .. } = event {
+                let reply = Reply::new(Code::new(code).unwrap(), "so").unwrap();
+                server.reply(&reply, output).unwrap();
+            }
+        });
+        assert_eq!(said, line);
+    }
+}
