@@ -6,15 +6,24 @@ use crate::octets;
 /// The marks of a text.
 pub(crate) struct Marks<'a> {
     octets: &'a [u8],
-    /// Where the octets begin that `bits` is about, a bit for each. What is behind the end is marked.
+    /// Where the octets begin that `window` is about.
     base: usize,
-    bits: u64,
+    window: Window,
+}
+
+/// What 64 octets are, a bit for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Window {
+    /// Neither letters nor digits. What is behind the end counts as such.
+    others: u64,
+    /// Dots and hyphens.
+    joints: u64,
 }
 
 impl<'a> Marks<'a> {
     #[inline(always)]
     pub(crate) fn new(octets: &'a [u8]) -> Self {
-        Self { octets, base: 0, bits: marks(octets) }
+        Self { octets, base: 0, window: window(octets) }
     }
 
     /// Where the first octet from `from` on is at which `wanted` says so, or the end. It is asked, in order, at every octet that is
@@ -23,9 +32,9 @@ impl<'a> Marks<'a> {
     pub(crate) fn position(&mut self, mut from: usize, mut wanted: impl FnMut(usize) -> bool) -> usize {
         loop {
             if from - self.base >= 64 {
-                (self.base, self.bits) = (from, later(self.octets, from));
+                (self.base, self.window) = (from, later(self.octets, from));
             }
-            let mut bits = self.bits & (u64::MAX << (from - self.base));
+            let mut bits = self.window.others & (u64::MAX << (from - self.base));
             while bits != 0 {
                 let at = self.base + bits.trailing_zeros() as usize;
                 if at >= self.octets.len() || wanted(at) {
@@ -36,16 +45,31 @@ impl<'a> Marks<'a> {
             from = self.base + 64;
         }
     }
+
+    /// The places of the "@" and of the end of a mailbox that begins the text, if it is one as nearly all are: within 64 octets, of
+    /// letters and digits with a single dot or hyphen between them. `None` says nothing.
+    #[inline(always)]
+    pub(crate) fn mailbox(&self) -> Option<(usize, usize)> {
+        let Window { others, joints } = self.window;
+        let ends = others & !joints;
+        let (at, end) = (ends.trailing_zeros(), (ends & ends.wrapping_sub(1)).trailing_zeros());
+        if self.base > 0 || end >= 64 || self.octets.get(at as usize) != Some(&b'@') {
+            return None;
+        }
+        // Of joints, "@" and both ends no two stand side by side.
+        let edges = joints & ((1 << end) - 1) | 1 << at | 1 << end;
+        (edges & (edges << 1 | 1) == 0).then_some((at as usize, end as usize))
+    }
 }
 
 #[cold]
-fn later(octets: &[u8], from: usize) -> u64 {
-    marks(octets.get(from..).unwrap_or_default())
+fn later(octets: &[u8], from: usize) -> Window {
+    window(octets.get(from..).unwrap_or_default())
 }
 
-/// The marks of the first 64 octets.
+/// The first 64 octets.
 #[inline(never)]
-fn marks(octets: &[u8]) -> u64 {
+fn window(octets: &[u8]) -> Window {
     #[cfg(feature = "std")]
     {
         use fearless_simd::dispatch;
@@ -57,44 +81,56 @@ fn marks(octets: &[u8]) -> u64 {
 
 #[cfg(feature = "std")]
 #[inline(always)]
-fn by_vectors<S: fearless_simd::Simd>(simd: S, octets: &[u8]) -> u64 {
-    use fearless_simd::{SimdBase, SimdMask, u8x16, u8x32};
-    macro_rules! marks {
+fn by_vectors<S: fearless_simd::Simd>(simd: S, octets: &[u8]) -> Window {
+    use fearless_simd::{SimdBase, SimdMask, u8x16, u8x32, u8x64};
+    macro_rules! window {
         ($vector:ident, $octets:expr) => {{
             let octets = $vector::from_slice(simd, $octets);
             let letters = ((octets | $vector::splat(simd, 0x20)) - $vector::splat(simd, b'a'))
                 .simd_le($vector::splat(simd, 25));
             let digits = (octets - $vector::splat(simd, b'0')).simd_le($vector::splat(simd, 9));
-            !(letters | digits).to_bitmask()
+            let joints = (octets - $vector::splat(simd, b'-')).simd_le($vector::splat(simd, 1));
+            Window { others: (!(letters | digits)).to_bitmask(), joints: joints.to_bitmask() }
         }};
     }
     let length = octets.len();
-    if let (Some(first), Some(second)) = (octets.first_chunk::<32>(), octets.get(32..64)) {
-        return marks!(u8x32, first) & u64::from(u32::MAX) | marks!(u8x32, second) << 32;
+    if let Some(all) = octets.first_chunk::<64>() {
+        return window!(u8x64, all);
     }
-    let behind = !0 << length;
     // The last ones are looked at twice, rather than singly.
     if let (Some(first), Some(last)) = (octets.first_chunk::<32>(), octets.last_chunk::<32>()) {
-        let last = marks!(u8x32, last) & u64::from(u32::MAX);
-        return marks!(u8x32, first) & u64::from(u32::MAX) | last << (length - 32) | behind;
+        return window!(u8x32, first).and(window!(u8x32, last), length - 32).ended(length);
     }
     if let (Some(first), Some(last)) = (octets.first_chunk::<16>(), octets.last_chunk::<16>()) {
-        let last = marks!(u8x16, last) & u64::from(u16::MAX);
-        return marks!(u8x16, first) & u64::from(u16::MAX) | last << (length - 16) | behind;
+        return window!(u8x16, first).and(window!(u8x16, last), length - 16).ended(length);
     }
     by_words(octets)
 }
 
-/// The same, eight octets at a time.
-fn by_words(octets: &[u8]) -> u64 {
-    let mut marks = 0;
-    for n in 0..8 {
-        // Of each octet's highest bit the lowest eight bits in a row.
-        let eight =
-            (octets::others(octets::load(octets, 8 * n)) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        marks |= eight << (8 * n);
+impl Window {
+    /// This one, with another of what stands `at` octets further on.
+    #[inline(always)]
+    fn and(self, later: Self, at: usize) -> Self {
+        Self { others: self.others | later.others << at, joints: self.joints | later.joints << at }
     }
-    marks
+
+    #[inline(always)]
+    fn ended(self, length: usize) -> Self {
+        Self { others: self.others | u64::MAX << length, ..self }
+    }
+}
+
+/// The same, eight octets at a time.
+fn by_words(octets: &[u8]) -> Window {
+    // Of each octet's highest bit eight bits in a row.
+    let row = |bits: u64| (bits >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    let mut window = Window::default();
+    for at in (0..octets.len().min(64)).step_by(8) {
+        let word = octets::load(octets, at);
+        let joints = octets::equal(word, b'.') | octets::equal(word, b'-');
+        window = window.and(Window { others: row(octets::others(word)), joints: row(joints) }, at);
+    }
+    if octets.len() < 64 { window.ended(octets.len()) } else { window }
 }
 
 #[cfg(test)]
@@ -102,16 +138,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn vectors_and_words_mark_what_is_no_letter_and_no_digit() {
+    fn vectors_and_words_mark_what_single_octets_are() {
         for length in 0..=80 {
             for octet in (0..=255).step_by(if length % 16 == 0 { 1 } else { 7 }) {
                 for at in 0..length {
                     let mut text = [b'x'; 80];
                     text[at] = octet;
                     let text = &text[..length];
-                    let plain = (0..64).filter(|n| !text.get(*n).is_some_and(u8::is_ascii_alphanumeric));
-                    let plain = plain.fold(0, |bits, n| bits | 1 << n);
-                    assert_eq!(marks(text), plain, "{text:?}");
+                    let bits = |wanted: fn(Option<&u8>) -> bool| {
+                        (0..64).filter(|n| wanted(text.get(*n))).fold(0, |bits, n| bits | 1 << n)
+                    };
+                    let plain = Window {
+                        others: bits(|octet| !octet.is_some_and(u8::is_ascii_alphanumeric)),
+                        joints: bits(|octet| octet.is_some_and(|octet| b"-.".contains(octet))),
+                    };
+                    assert_eq!(window(text), plain, "{text:?}");
                     assert_eq!(by_words(text), plain, "{text:?}");
                 }
             }

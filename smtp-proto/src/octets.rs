@@ -88,6 +88,13 @@ pub(crate) const fn others(octets: u64) -> u64 {
     (!(letters | digits) | octets) & HIGH
 }
 
+/// The highest bit of each octet that is this one, of ASCII.
+#[inline(always)]
+pub(crate) const fn equal(octets: u64, octet: u8) -> u64 {
+    let other = octets ^ (ONES * octet as u64);
+    !(((other & !HIGH) + !HIGH) | other) & HIGH
+}
+
 /// Eight octets from `at` on as a number, the first of them lowest; zero for those behind the end.
 #[inline(always)]
 pub(crate) fn load(octets: &[u8], at: usize) -> u64 {

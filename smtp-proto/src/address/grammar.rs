@@ -111,6 +111,9 @@ pub(super) fn mailbox(input: &str) -> Parsed<'_, (&str, usize)> {
 fn ends(input: &str) -> Result<(u8, u8), Error> {
     let octets = input.as_bytes();
     let mut marks = Marks::new(octets);
+    if let Some((at, end)) = marks.mailbox() {
+        return Ok((at as u8, end as u8));
+    }
     let at = if octets.first() == Some(&b'"') {
         quoted_string(input).map(|(_, text)| text.len())
     } else {
