@@ -33,6 +33,18 @@ fn first_below<const LIMIT: u8>(octets: &[u8], mut from: usize) -> Option<usize>
     None
 }
 
+/// `from`, or further on, with nothing below `LIMIT` between: sixteen octets at a time, of which the compiler makes a vector. For what is
+/// longer than a word.
+#[inline(always)]
+pub(crate) fn skip<const LIMIT: u8>(octets: &[u8], mut from: usize) -> usize {
+    while let Some(many) = octets.get(from..).and_then(|rest| rest.first_chunk::<16>())
+        && many.iter().fold(true, |none, octet| none & (*octet >= LIMIT))
+    {
+        from += 16;
+    }
+    from
+}
+
 /// A keyword of 3 to 16 octets in lower case, as its first and its last half: with the length, all of it. Of up to 8 octets the first
 /// number is enough.
 #[inline(always)]
@@ -158,6 +170,11 @@ mod tests {
                             let blank = |o| matches!(o, b' ' | b'\t');
                             assert_eq!(find::<14>(text, from, line), plain(line), "{text:?} {from}");
                             assert_eq!(find::<33>(text, from, blank), plain(blank), "{text:?} {from}");
+                            let skipped = skip::<14>(text, from);
+                            assert!(
+                                (from..=length).contains(&skipped)
+                                    && text[from..skipped].iter().all(|o| *o >= 14)
+                            );
                         }
                     }
                 }
