@@ -100,6 +100,12 @@ pub(crate) const fn others(octets: u64) -> u64 {
     (!(letters | digits) | octets) & HIGH
 }
 
+/// The highest bit of each octet below `limit`, at most 0x80.
+#[inline(always)]
+pub(crate) const fn below(octets: u64, limit: u8) -> u64 {
+    !(((octets & !HIGH) + ONES * (0x80 - limit as u64)) | octets) & HIGH
+}
+
 /// The highest bit of each octet that is this one, of ASCII.
 #[inline(always)]
 pub(crate) const fn equal(octets: u64, octet: u8) -> u64 {
