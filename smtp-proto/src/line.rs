@@ -83,7 +83,8 @@ impl Framing {
     pub fn next(&mut self, input: &[u8], limit: usize) -> Result<Option<Found>, TooLong> {
         let window = &input[..input.len().min(limit)];
         let ends = |octet| matches!(octet, b'\r' | b'\n' | 0);
-        while let Some(at) = octets::find::<14>(window, self.looked, ends) {
+        let mut from = octets::skip::<14>(window, self.looked);
+        while let Some(at) = octets::find::<14>(window, from, ends) {
             let flaw = match window[at] {
                 b'\r' => match window.get(at + 1) {
                     Some(b'\n') => return Ok(Some(self.found(at, at + 2))),
@@ -98,7 +99,7 @@ impl Framing {
                 _ => Flaw::Nul,
             };
             self.flaw.get_or_insert(flaw);
-            self.looked = at + 1;
+            from = at + 1;
         }
         self.looked = self.looked.max(window.len());
         self.wait(window, limit)

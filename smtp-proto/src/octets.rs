@@ -33,6 +33,18 @@ fn first_below<const LIMIT: u8>(octets: &[u8], mut from: usize) -> Option<usize>
     None
 }
 
+/// `from`, or further on, with nothing below `LIMIT` between: sixteen octets at a time, of which the compiler makes a vector. For what is
+/// longer than a word.
+#[inline(always)]
+pub(crate) fn skip<const LIMIT: u8>(octets: &[u8], mut from: usize) -> usize {
+    while let Some(many) = octets.get(from..).and_then(|rest| rest.first_chunk::<16>())
+        && many.iter().fold(true, |none, octet| none & (*octet >= LIMIT))
+    {
+        from += 16;
+    }
+    from
+}
+
 /// A keyword of 3 to 16 octets in lower case, as its first and its last half: with the length, all of it. Of up to 8 octets the first
 /// number is enough.
 #[inline(always)]
@@ -86,6 +98,19 @@ pub(crate) const fn others(octets: u64) -> u64 {
     let letters = (lower + ONES * (0x80 - b'a' as u64)) & !(lower + ONES * (0x7f - b'z' as u64));
     let digits = (seven + ONES * (0x80 - b'0' as u64)) & !(seven + ONES * (0x7f - b'9' as u64));
     (!(letters | digits) | octets) & HIGH
+}
+
+/// The highest bit of each octet below `limit`, at most 0x80.
+#[inline(always)]
+pub(crate) const fn below(octets: u64, limit: u8) -> u64 {
+    !(((octets & !HIGH) + ONES * (0x80 - limit as u64)) | octets) & HIGH
+}
+
+/// The highest bit of each octet that is this one, of ASCII.
+#[inline(always)]
+pub(crate) const fn equal(octets: u64, octet: u8) -> u64 {
+    let other = octets ^ (ONES * octet as u64);
+    !(((other & !HIGH) + !HIGH) | other) & HIGH
 }
 
 /// Eight octets from `at` on as a number, the first of them lowest; zero for those behind the end.
@@ -151,6 +176,11 @@ mod tests {
                             let blank = |o| matches!(o, b' ' | b'\t');
                             assert_eq!(find::<14>(text, from, line), plain(line), "{text:?} {from}");
                             assert_eq!(find::<33>(text, from, blank), plain(blank), "{text:?} {from}");
+                            let skipped = skip::<14>(text, from);
+                            assert!(
+                                (from..=length).contains(&skipped)
+                                    && text[from..skipped].iter().all(|o| *o >= 14)
+                            );
                         }
                     }
                 }

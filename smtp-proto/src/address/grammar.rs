@@ -10,7 +10,7 @@ use nom::{IResult, Parser};
 
 use super::class::{ATEXT, DCONTENT, KEYWORD, LDH, QTEXT, has_control, is, no_case, octet, run, split};
 use super::{Error, Literal};
-use crate::marks::Marks;
+use crate::marks::Tokens;
 
 /// An [`Error`], so that no nom stands in the public API.
 #[derive(Debug)]
@@ -109,8 +109,16 @@ pub(super) fn mailbox(input: &str) -> Parsed<'_, (&str, usize)> {
 /// The places of a mailbox' "@" and of its end: two numbers, since more than that is returned by way of memory.
 #[inline(never)]
 fn ends(input: &str) -> Result<(u8, u8), Error> {
+    let marks = Tokens::new(input.as_bytes());
+    match marks.mailbox() {
+        Some((at, end)) => Ok((at as u8, end as u8)),
+        None => seldom(input, marks),
+    }
+}
+
+/// The same of any mailbox.
+fn seldom(input: &str, mut marks: Tokens<'_>) -> Result<(u8, u8), Error> {
     let octets = input.as_bytes();
-    let mut marks = Marks::new(octets);
     let at = if octets.first() == Some(&b'"') {
         quoted_string(input).map(|(_, text)| text.len())
     } else {
@@ -135,13 +143,13 @@ fn ends(input: &str) -> Result<(u8, u8), Error> {
 /// `Dot-string = Atom *("." Atom)`, `Atom = 1*atext` (RFC 5321, 4.1.2)
 #[inline]
 pub(super) fn dot_string(input: &str) -> Parsed<'_, &str> {
-    let (text, rest) = input.split_at(dot_atoms(input.as_bytes(), &mut Marks::new(input.as_bytes()))?);
+    let (text, rest) = input.split_at(dot_atoms(input.as_bytes(), &mut Tokens::new(input.as_bytes()))?);
     Ok((rest, text))
 }
 
 /// [`dot_string`]'s length.
 #[inline(always)]
-fn dot_atoms(octets: &[u8], marks: &mut Marks<'_>) -> Result<usize, nom::Err<Fault>> {
+fn dot_atoms(octets: &[u8], marks: &mut Tokens<'_>) -> Result<usize, nom::Err<Fault>> {
     let mut atom = 0;
     let end = marks.position(0, |at| match octets[at] {
         b'.' if at > atom => {
@@ -175,13 +183,13 @@ fn quoted_pair(input: &str) -> Parsed<'_, &str> {
 /// `( Domain / address-literal )`, and no longer than a domain may be.
 #[inline]
 pub(super) fn domain_or_literal(input: &str) -> Parsed<'_, &str> {
-    let (text, rest) = input.split_at(host(input, 0, &mut Marks::new(input.as_bytes())).or_else(fail)?);
+    let (text, rest) = input.split_at(host(input, 0, &mut Tokens::new(input.as_bytes())).or_else(fail)?);
     Ok((rest, text))
 }
 
 /// The same from `at`. Gives where it ends.
 #[inline(always)]
-fn host(input: &str, at: usize, marks: &mut Marks<'_>) -> Result<usize, Error> {
+fn host(input: &str, at: usize, marks: &mut Tokens<'_>) -> Result<usize, Error> {
     let octets = input.as_bytes();
     let end = match octets.get(at) {
         Some(b'[') => {
@@ -196,7 +204,7 @@ fn host(input: &str, at: usize, marks: &mut Marks<'_>) -> Result<usize, Error> {
 ///
 /// `sub-domain = Let-dig [Ldh-str]` (RFC 5321, 4.1.2), `sub-domain =/ U-label` (RFC 6531, 3.3): no hyphen at either end.
 #[inline(always)]
-fn domain(octets: &[u8], at: usize, marks: &mut Marks<'_>) -> Result<usize, Error> {
+fn domain(octets: &[u8], at: usize, marks: &mut Tokens<'_>) -> Result<usize, Error> {
     let mut label = at;
     let end = marks.position(at, |here| match octets[here] {
         b'.' if here > label && octets[here - 1] != b'-' => {
@@ -263,5 +271,26 @@ pub(super) fn lenient_name(input: &str) -> Parsed<'_, &str> {
         1..=DOMAIN_MAX if has_control(name) => fail(Error::Control),
         1..=DOMAIN_MAX => Ok((rest, name)),
         _ => fail(Error::TooLong),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+
+    #[test]
+    fn marks_tell_a_mailbox_as_its_grammar_does() {
+        const PIECES: [&str; 9] = ["a", "7", ".", "-", "@", ">", "+", "\u{fc}", "0123456789abcdefghij"];
+        let mut told = 0;
+        for number in 0..9_usize.pow(6) {
+            let text: String = (0..6).map(|n| PIECES[number / 9_usize.pow(n) % 9]).collect();
+            let marks = || Tokens::new(text.as_bytes());
+            if let Some((at, end)) = marks().mailbox() {
+                assert_eq!(seldom(&text, marks()), Ok((at as u8, end as u8)), "{text}");
+                told += 1;
+            }
+        }
+        assert!(told > 5_000, "{told}");
     }
 }

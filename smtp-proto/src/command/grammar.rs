@@ -2,6 +2,7 @@
 
 use core::str::from_utf8;
 
+use ascii::AsciiStr;
 use nom::Parser;
 use nom::combinator::{eof, opt};
 
@@ -41,7 +42,9 @@ const XFOR: u32 = fold(*b"XFOR");
 /// `command = verb [ SP arguments ]` (RFC 5321, 2.4 and 4.1.1). White space at the end is taken.
 #[inline(always)]
 pub(super) fn command(line: &[u8], options: Options) -> Result<Command<'_>, Error> {
-    let Ok(text) = from_utf8(line) else {
+    // Octets of ASCII are told at once; from_utf8 goes singly to where a word of memory begins, and behind the last one.
+    let ascii = AsciiStr::from_ascii(line).map(AsciiStr::as_str);
+    let Ok(text) = ascii.or_else(|_| from_utf8(line)) else {
         return Err(not_text(line));
     };
     let Some((first, _)) = line.split_first_chunk::<4>() else {

@@ -37,8 +37,14 @@ impl Extension {
             10 => long!(Pipelining BinaryMime RequireTls),
             11 => long!(MtPriority PipeConnect),
             13 => long!(NoSoliciting FutureRelease),
-            // The two ends of the key leave a gap in a keyword of more than 16.
-            19 if keyword.eq_ignore_ascii_case(b"ENHANCEDSTATUSCODES") => Some(Self::EnhancedStatusCodes),
+            // The two ends of a key leave a gap in a keyword of more than 16.
+            19 => {
+                const NAME: &[u8] = Extension::EnhancedStatusCodes.keyword().as_bytes();
+                let (front, back) = (key(&keyword[..16]), key(&keyword[11..]));
+                let found =
+                    front == const { key(NAME.split_at(16).0) } && back == const { key(NAME.split_at(11).1) };
+                found.then_some(Self::EnhancedStatusCodes)
+            }
             _ => None,
         }
     }

@@ -1,4 +1,5 @@
 use super::{Malformed, Reply, grammar};
+use crate::marks::Marks;
 use crate::octets;
 use crate::status::Code;
 
@@ -75,8 +76,6 @@ impl Framing {
     ) -> Result<Option<(usize, Code)>, Malformed> {
         let total_limit = total_limit.min(u32::MAX as usize);
         let (mut line, mut searched) = (self.line as usize, self.searched as usize);
-        // How the last line began, if it was well formed and not the last of the reply.
-        let mut begun: &[u8] = b"";
         loop {
             let window = line.saturating_add(line_limit).min(total_limit);
             let seen = input.get(..window).unwrap_or(input);
@@ -99,14 +98,6 @@ impl Framing {
                 _ if line.saturating_add(line_limit) <= total_limit => return Err(Malformed::LineTooLong),
                 _ => return Err(Malformed::TooLong),
             };
-            if begun.len() == 4
-                && input.get(line..line + 4) == Some(begun)
-                && input.get(end - 1..=end) == Some(b"\r\n")
-            {
-                // One more like it, as nearly all are.
-                (line, searched) = (end + 1, end + 1);
-                continue;
-            }
             // What is no reply at all is called so, rather than by its line end.
             let whole = input.get(line..=end).unwrap_or_default();
             let Ok((_, head)) = grammar::head(whole) else { return Err(Malformed::NotAReply) };
@@ -123,9 +114,26 @@ impl Framing {
                 *self = Self { lenient: self.lenient, ..Self::new() };
                 return Ok(Some((end, head.code)));
             }
-            begun = whole.get(..4).unwrap_or_default();
-            (line, searched) = (end, end);
+            let window = input.get(..total_limit).unwrap_or(input);
+            (line, searched) = alike(window, line, end, line_limit);
         }
+    }
+}
+
+/// Passes over whole lines that begin as the one at `first` does, with its code and a hyphen, and end with CRLF: nearly all of a long
+/// reply. Gives where the first other one begins, from `line` on, and where its end may be, ahead of which there is none.
+#[inline(never)]
+fn alike(input: &[u8], first: usize, mut line: usize, line_limit: usize) -> (usize, usize) {
+    let head = input.get(first..first + 4);
+    let mut ends = Marks::<14>::new(&input[line..]);
+    let base = line;
+    loop {
+        let end = base + ends.position(line - base, |at| matches!(input[base + at], b'\r' | b'\n'));
+        let good = input.get(line..line + 4) == head && input.get(end..end + 2) == Some(b"\r\n");
+        if !good || end + 2 - line > line_limit {
+            return (line, end);
+        }
+        line = end + 2;
     }
 }
 

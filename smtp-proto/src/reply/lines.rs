@@ -1,5 +1,6 @@
 use alloc::{borrow::Cow, string::String};
 
+use crate::marks::Marks;
 use crate::octets;
 use crate::status::{Code, Enhanced};
 
@@ -75,21 +76,24 @@ impl<'r> RawLines<'r> {
     pub(crate) fn parted(self, mut each: impl FnMut(&'r [u8], usize)) {
         let octets = self.rest.unwrap_or_default();
         let code = if self.wire { "250-".len() } else { 0 };
-        let ends = |octet| matches!(octet, b' ' | b'\t' | b'\n');
+        let mut blanks = Marks::<33>::new(octets);
         let mut line = 0;
         while line < octets.len() {
             let start = line + code;
-            let word = octets::find::<33>(octets, start, |octet| ends(octet) || octet == b'\r');
-            let mut word = word.unwrap_or(octets.len());
-            // Most lines are one word. A CR that is no line's end is a part of one.
-            let end = if octets.get(word..word + 2) == Some(b"\r\n") {
-                word + 1
-            } else {
-                word = octets::find::<33>(octets, word, ends).unwrap_or(octets.len());
-                octets::find::<11>(octets, word, |octet| octet == b'\n').unwrap_or(octets.len())
+            // A CR that is no line's end is a part of a word.
+            let word = blanks.position(start, |at| {
+                octets[at..].starts_with(b"\r\n") || matches!(octets[at], b' ' | b'\t' | b'\n')
+            });
+            // Most lines are one word.
+            let (behind, end) = match octets.get(word) {
+                Some(b'\r') => (word, word + 1),
+                _ => {
+                    let found = octets.get(word) == Some(&b'\n');
+                    let end = if found { word } else { blanks.position(word, |at| octets[at] == b'\n') };
+                    (end - usize::from(self.wire && octets[..end].ends_with(b"\r")), end)
+                }
             };
-            let text = octets.get(start..end).unwrap_or_default();
-            let text = if self.wire { text.strip_suffix(b"\r").unwrap_or(text) } else { text };
+            let text = octets.get(start..behind).unwrap_or_default();
             each(text, text.len().min(word - start));
             line = end + 1;
         }
