@@ -193,7 +193,8 @@ pub(super) struct Pass<'b> {
     /// A CR or LF alone ends a line.
     mend: bool,
     pub(super) flaws: Flaws,
-    pub(super) stuffed: usize,
+    /// Dots that begin a line, behind a CRLF.
+    pub(super) dots: usize,
     /// CRs and LFs alone.
     pub(super) bare: usize,
     /// Where a line begins; ahead of the piece when negative. Others may have begun since: see [`Pass::measure`]. While
@@ -206,7 +207,7 @@ impl<'b> Pass<'b> {
     /// Over `bytes`, of which nothing is undecided: a CR at their end stands alone.
     pub(super) fn new(bytes: &'b [u8], first: u32, column: u16, wire: bool, mend: bool) -> Self {
         let line = -isize::from(column.cast_signed());
-        Self { bytes, first, wire, mend, flaws: Flaws::NONE, stuffed: 0, bare: 0, line, vague: false }
+        Self { bytes, first, wire, mend, flaws: Flaws::NONE, dots: 0, bare: 0, line, vague: false }
     }
 
     /// Goes to the end of the piece, or to the end of the message: where its last line, the dot, begins.
@@ -232,7 +233,7 @@ impl<'b> Pass<'b> {
                     continue;
                 }
             }
-            let (until, stuffed) = (if at == 0 { 2 } else { at + BLOCK }.min(len), self.stuffed);
+            let (until, dots) = (if at == 0 { 2 } else { at + BLOCK }.min(len), self.dots);
             while at < until {
                 let next = until.min(at + STEP);
                 if !self.step(at)
@@ -243,7 +244,7 @@ impl<'b> Pass<'b> {
                 at = next;
             }
             // In a message of dots there is no block without one.
-            dense = self.stuffed - stuffed > BLOCK / STEP;
+            dense = self.dots - dots > BLOCK / STEP;
         }
         self.close();
         None
@@ -256,7 +257,7 @@ impl<'b> Pass<'b> {
         if at >= 2 && at + STEP < len {
             let dots = classify_dots(self.bytes, at);
             if !dots.single {
-                self.stuffed += usize::from(dots.stuffed);
+                self.dots += usize::from(dots.stuffed);
                 self.plain(at, at + STEP, dots.odd);
             }
             return !dots.single;
@@ -337,12 +338,14 @@ impl<'b> Pass<'b> {
         } else if behind_cr {
             // Where the one ahead of the piece is told of: with the piece that it ended.
             self.alone(Flaws::BARE_CR, at - 1, at);
-        } else if self.wire && octet == b'.' && behind == CRLF {
-            if self.bytes[at + 1..].starts_with(b"\r\n") {
-                return true;
+        } else if octet == b'.' && behind == CRLF {
+            if self.wire {
+                if self.bytes[at + 1..].starts_with(b"\r\n") {
+                    return true;
+                }
+                (self.line, self.vague) = (at.cast_signed() + 1, false);
             }
-            self.stuffed += 1;
-            (self.line, self.vague) = (at.cast_signed() + 1, false);
+            self.dots += 1;
         }
         false
     }
