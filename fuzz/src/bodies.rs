@@ -1,7 +1,7 @@
 //! Bodies: what is content and what ends it, told against a model that looks at one octet at a time.
 
 use bytes::BytesMut;
-use smtp_proto::dot::{Body, Flaws, LineEnds, Scan, Scanner, Stuffer, Surveyor, survey};
+use smtp_proto::dot::{Body, Flaws, LineEnds, Part, Scan, Scanner, Stuffer, Surveyed, Surveyor, survey};
 
 use super::script::Script;
 
@@ -229,15 +229,36 @@ pub fn check_in(wire: &[u8], cuts: &[usize], ends: LineEnds) {
     );
 }
 
-/// A message stuffed, by both ways.
+/// A message stuffed, by both ways, and whether it is known from a survey what is in it or not.
 pub fn stuffed(message: &[u8], cuts: &[usize], ends: LineEnds) -> Option<Vec<u8>> {
+    let mut known = Vec::new();
+    let mut rest = Surveyed::new(message).part();
+    for &cut in cuts {
+        let at = cut - (message.len() - rest.octets().len());
+        let (part, behind) = rest.split_at(at);
+        known.push(part);
+        rest = behind;
+    }
+    known.push(rest);
+    let mut unknown: Vec<Part<'_>> = known.iter().map(|part| part.octets().into()).collect();
+    let wire = stuffed_parts(&unknown, ends);
+    assert_eq!(stuffed_parts(&known, ends), wire, "surveyed or not");
+    // Whatever stands ahead of a part is not what stood there in its message.
+    known.reverse();
+    unknown.reverse();
+    assert_eq!(
+        stuffed_parts(&known, ends),
+        stuffed_parts(&unknown, ends),
+        "surveyed or not, in another order"
+    );
+    wire
+}
+
+fn stuffed_parts(parts: &[Part<'_>], ends: LineEnds) -> Option<Vec<u8>> {
     let (mut appender, mut lender) = (Stuffer::new(ends), Stuffer::new(ends));
     let mut output = BytesMut::new();
     let mut lent = Vec::new();
-    let mut from = 0;
-    for &cut in cuts.iter().chain([&message.len()]) {
-        let chunk = &message[from..cut];
-        from = cut;
+    for &chunk in parts {
         let before = output.len();
         let appended = appender.append(chunk, &mut output);
         let segments = lender.segments(chunk);

@@ -2,6 +2,7 @@ use std::future::{Future, ready};
 use std::io;
 
 use bytes::BytesMut;
+use smtp_proto::dot::{Part, Surveyed};
 use smtp_proto::session::Content;
 
 /// A piece of a message.
@@ -36,6 +37,12 @@ pub trait Message: Send {
     fn rewind(&mut self) -> bool {
         false
     }
+
+    /// All of it, where it is text that lies in memory. It is then sent from there, and described by what a look through it
+    /// finds, which has to be done but once: nothing else of it is asked for.
+    fn whole(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
 impl<T: AsRef<[u8]> + Send> Message for T {
@@ -49,6 +56,41 @@ impl<T: AsRef<[u8]> + Send> Message for T {
 
     fn rewind(&mut self) -> bool {
         true
+    }
+
+    fn whole(&self) -> Option<&[u8]> {
+        Some(self.as_ref())
+    }
+}
+
+/// Where the octets come from, once that is known.
+#[derive(Debug)]
+pub(crate) enum Supply<'m, M> {
+    Whole(Surveyed<'m>),
+    Pieces(&'m mut M),
+}
+
+impl<M: Message> Supply<'_, M> {
+    pub(crate) fn content(&self) -> Content {
+        match self {
+            Self::Whole(message) => Content::surveyed(message.found()),
+            Self::Pieces(message) => message.content(),
+        }
+    }
+
+    /// The next piece, and whether the message ends with it.
+    pub(crate) async fn next(&mut self) -> io::Result<(Part<'_>, bool)> {
+        match self {
+            Self::Whole(message) => Ok((message.part(), true)),
+            Self::Pieces(message) => message.next().await.map(|piece| (piece.octets.into(), piece.last)),
+        }
+    }
+
+    pub(crate) fn rewind(&mut self) -> bool {
+        match self {
+            Self::Whole(_) => true,
+            Self::Pieces(message) => message.rewind(),
+        }
     }
 }
 
@@ -78,6 +120,10 @@ impl<M: Message> Message for Untouched<'_, M> {
     fn rewind(&mut self) -> bool {
         self.touched &= !self.message.rewind();
         !self.touched
+    }
+
+    fn whole(&self) -> Option<&[u8]> {
+        self.message.whole()
     }
 }
 

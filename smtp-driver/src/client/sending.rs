@@ -1,12 +1,13 @@
 //! Messages over a connection that is open.
 
+use smtp_proto::dot::{Part, Surveyed};
 use smtp_proto::error::NotNow;
 use smtp_proto::session::{Delivery, Envelope, Outcome, Report, Want};
 use smtp_proto::stage::Stage;
 use smtp_proto::status::Code;
 
 use super::{Connection, SendError};
-use crate::message::Untouched;
+use crate::message::{Supply, Untouched};
 use crate::trace::{self, Span};
 use crate::{Error, Io, Message};
 
@@ -31,11 +32,15 @@ impl<I: Io> Connection<I> {
         envelope: &Envelope<'_>,
         message: &mut impl Message,
     ) -> Result<Report, SendError> {
-        let mut delivery = Delivery::new(envelope, &message.content(), self.transfer, &self.client);
+        let mut supply = match message.whole() {
+            Some(whole) => Supply::Whole(Surveyed::new(whole)),
+            None => Supply::Pieces(message),
+        };
+        let mut delivery = Delivery::new(envelope, &supply.content(), self.transfer, &self.client);
         let span = self.trace.message(envelope);
         let sent = match self.enter() {
             Err(error) => Err(error),
-            Ok(()) => trace::within(span.clone(), self.carry(&mut delivery, message)).await,
+            Ok(()) => trace::within(span.clone(), self.carry(&mut delivery, &mut supply)).await,
         };
         let report =
             self.leave_step(sent, delivery).inspect_err(|failed| span.outcomes(envelope, &failed.report))?;
@@ -69,7 +74,12 @@ impl<I: Io> Connection<I> {
             if !std::mem::replace(&mut begun, true) {
                 self.enter()?;
             }
-            let delivery = Delivery::new(envelope, &message.content(), self.transfer, &self.client);
+            let mut message = Untouched::new(&mut message);
+            let mut supply = match message.whole() {
+                Some(whole) => Supply::Whole(Surveyed::new(whole)),
+                None => Supply::Pieces(&mut message),
+            };
+            let delivery = Delivery::new(envelope, &supply.content(), self.transfer, &self.client);
             let mut this = Begun { delivery, envelope, span: self.trace.message(envelope) };
             let mut rode = false;
             if let Some(mut ahead) = ahead.take() {
@@ -83,14 +93,12 @@ impl<I: Io> Connection<I> {
                     return Err(error);
                 }
             }
-            let mut message = Untouched::new(&mut message);
             let mut sent =
-                trace::within(this.span.clone(), self.transfer(&mut this.delivery, &mut message)).await;
+                trace::within(this.span.clone(), self.transfer(&mut this.delivery, &mut supply)).await;
             if rode && sent.is_ok() && out_of_sequence(this.delivery.report()) {
                 overlaps = false;
-                this.delivery = Delivery::new(envelope, &message.content(), self.transfer, &self.client);
-                sent =
-                    trace::within(this.span.clone(), self.transfer(&mut this.delivery, &mut message)).await;
+                this.delivery = Delivery::new(envelope, &supply.content(), self.transfer, &self.client);
+                sent = trace::within(this.span.clone(), self.transfer(&mut this.delivery, &mut supply)).await;
             }
             if sent.is_err() {
                 self.report_to(sent, this, &mut reported)?;
@@ -138,8 +146,12 @@ impl<I: Io> Connection<I> {
         }
     }
 
-    async fn carry(&mut self, delivery: &mut Delivery<'_>, message: &mut impl Message) -> Result<(), Error> {
-        self.transfer(delivery, message).await?;
+    async fn carry(
+        &mut self,
+        delivery: &mut Delivery<'_>,
+        supply: &mut Supply<'_, impl Message>,
+    ) -> Result<(), Error> {
+        self.transfer(delivery, supply).await?;
         self.settle(delivery).await
     }
 
@@ -148,7 +160,7 @@ impl<I: Io> Connection<I> {
     async fn transfer(
         &mut self,
         delivery: &mut Delivery<'_>,
-        message: &mut impl Message,
+        supply: &mut Supply<'_, impl Message>,
     ) -> Result<(), Error> {
         while !delivery.is_ended() {
             let want =
@@ -156,7 +168,7 @@ impl<I: Io> Connection<I> {
             match want {
                 Want::Body => {}
                 Want::Again => {
-                    delivery.again(message.rewind());
+                    delivery.again(supply.rewind());
                     continue;
                 }
                 _ => break,
@@ -165,8 +177,8 @@ impl<I: Io> Connection<I> {
                 // Nothing that settles the message was said.
                 return Err(Error::new(std::io::Error::from(broken), Stage::Body));
             }
-            match message.next().await {
-                Ok(piece) => self.give(delivery, piece.octets, piece.last).await?,
+            match supply.next().await {
+                Ok((piece, last)) => self.give(delivery, piece, last).await?,
                 Err(error) => {
                     delivery.abandon(&mut self.client);
                     return Err(Error::new(error, Stage::Body));
@@ -182,16 +194,19 @@ impl<I: Io> Connection<I> {
     }
 
     /// One piece of a message: long ones are lent to the transport, what is short, or ends the message, is appended.
-    async fn give(&mut self, delivery: &mut Delivery<'_>, octets: &[u8], last: bool) -> Result<(), Error> {
+    async fn give(&mut self, delivery: &mut Delivery<'_>, piece: Part<'_>, last: bool) -> Result<(), Error> {
+        let octets = piece.octets().len();
         // What is lent passes no record.
-        let lend = octets.len() > LEND && self.pump.io.record().is_none();
-        let cut = if lend { octets.len() - TAIL } else { 0 };
-        let (lent, tail) = octets.split_at(cut);
+        let lend = octets > LEND && self.pump.io.record().is_none();
+        let cut = if lend { octets - TAIL } else { 0 };
+        let (mut lent, tail) = piece.split_at(cut);
         let block = self.client.config().timeouts.block;
         // A piece by BDAT is one chunk, and begins none before it is given.
         let scan = if self.client.in_body() { SCAN } else { usize::MAX };
-        for lent in lent.chunks(scan) {
-            let segments = delivery.segments(lent, &mut self.client, self.pump.link.output())?;
+        while !lent.octets().is_empty() {
+            let (flight, rest) = lent.split_at(scan.min(lent.octets().len()));
+            lent = rest;
+            let segments = delivery.segments(flight, &mut self.client, self.pump.link.output())?;
             let written = self.pump.write(segments, block).await;
             self.after_write(written).await?;
             if self.broken.is_some() {
@@ -219,7 +234,7 @@ struct Begun<'m> {
 /// Pieces longer than this are lent to the transport rather than copied.
 const LEND: usize = 64 * 1024;
 
-/// What is looked through and written at a time of a lent piece: less than a processor's own cache holds, so that the system
+/// What is looked through, if that is still to be done, and written at a time of a lent piece: less than a processor's own cache holds, so that the system
 /// finds there what it copies.
 const SCAN: usize = 512 * 1024;
 

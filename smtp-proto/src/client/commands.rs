@@ -6,7 +6,7 @@ use super::{Client, Phase};
 use crate::address::{Domain, ForwardPath, ReversePath};
 use crate::auth::{Base64, MechanismName};
 use crate::command::{Attributes, Command, Mail, Rcpt, Text};
-use crate::dot::{LineEnds, Segments};
+use crate::dot::{LineEnds, Part, Segments};
 use crate::error::NotNow;
 use crate::extension::{Capabilities, Extension};
 use crate::param::Params;
@@ -266,12 +266,13 @@ impl Client {
     ///
     /// [`NotNow::NotInBody`] without a 354, or for more octets than the chunk has left. [`NotNow::Unsendable`] if the
     /// piece holds what may not be sent: since nothing can take a DATA back, close the connection then.
-    pub fn body(&mut self, piece: &[u8], output: &mut BytesMut) -> Result<(), NotNow> {
+    pub fn body<'p>(&mut self, piece: impl Into<Part<'p>>, output: &mut BytesMut) -> Result<(), NotNow> {
+        let piece = piece.into();
         match &mut self.phase {
             Phase::Data(stuffer) => stuffer.append(piece, output).map_err(|_| NotNow::Unsendable),
             _ => {
-                self.fill_chunk(piece.len() as u64)?;
-                output.put_slice(piece);
+                self.fill_chunk(piece.octets().len() as u64)?;
+                output.put_slice(piece.octets());
                 Ok(())
             }
         }
@@ -290,12 +291,13 @@ impl Client {
     /// # Errors
     ///
     /// As `body`.
-    pub fn segments<'c>(&mut self, piece: &'c [u8]) -> Result<Segments<'c>, NotNow> {
+    pub fn segments<'c>(&mut self, piece: impl Into<Part<'c>>) -> Result<Segments<'c>, NotNow> {
+        let piece = piece.into();
         match &mut self.phase {
             Phase::Data(stuffer) => Ok(stuffer.segments(piece)),
             _ => {
-                self.fill_chunk(piece.len() as u64)?;
-                Ok(Segments::raw(piece))
+                self.fill_chunk(piece.octets().len() as u64)?;
+                Ok(Segments::raw(piece.octets()))
             }
         }
     }

@@ -81,10 +81,10 @@ impl Scanner {
         let mended = if mend { pass.bare } else { 0 };
         let piece = Piece {
             len,
-            size: (len - pass.stuffed + mended) as u64,
+            size: (len - pass.dots + mended) as u64,
             flaws: pass.flaws,
             line_start: self.line_start,
-            plain: pass.stuffed == 0 && mended == 0,
+            plain: pass.dots == 0 && mended == 0,
             mend,
             dots: Dots::Unstuff,
             skip: false,

@@ -2,7 +2,7 @@
 //! what in it breaks the rules for text.
 //!
 //! [`Scanner`] reads a message, lending [`Body`] views of the input. [`Stuffer`] writes one. [`survey`] tells a client what
-//! it is about to send. None of them keeps an octet of the message.
+//! it is about to send, and [`Surveyed`] remembers it, so that it is not looked for again. None of them keeps an octet of the message.
 //!
 //! | CR or LF alone | `Reject` | `Normalise` | `Keep` |
 //! | --- | --- | --- | --- |
@@ -41,11 +41,13 @@ use core::ops::{BitOr, BitOrAssign};
 mod edit;
 mod inbound;
 mod outbound;
+mod part;
 mod scan;
 mod survey;
 
 pub use inbound::{Body, Piece, Scan, Scanner};
 pub use outbound::{Segments, Stuffer};
+pub use part::{Part, Surveyed};
 pub use survey::{Survey, Surveyor, survey};
 
 /// What is done about a CR or an LF that stands alone.

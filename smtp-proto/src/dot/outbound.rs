@@ -3,7 +3,7 @@ use memchr::memchr2;
 
 use super::edit::{self, Dots, Lent, Rules};
 use super::scan::{CR, CRLF, LF};
-use super::{Flaws, LineEnds};
+use super::{Flaws, LineEnds, Part};
 
 /// Writes messages for DATA: doubles the dots that begin a line (RFC 5321, 4.5.2), sees to line ends, and ends each message.
 /// Chunks may be cut anywhere; the only thing that waits is one CR at the end of a chunk.
@@ -56,7 +56,9 @@ impl Stuffer {
     /// # Errors
     ///
     /// What in it is not sent under this policy. Nothing of the chunk is appended then.
-    pub fn append(&mut self, chunk: &[u8], output: &mut BytesMut) -> Result<(), Flaws> {
+    pub fn append<'c>(&mut self, chunk: impl Into<Part<'c>>, output: &mut BytesMut) -> Result<(), Flaws> {
+        let part = chunk.into();
+        let chunk = part.octets();
         if chunk.is_empty() {
             return self.standing();
         }
@@ -65,7 +67,12 @@ impl Stuffer {
         let start = self.start(chunk);
         output.reserve(start.ahead.len() + start.chunk.len());
         output.put_slice(start.ahead);
-        let flaws = start.flaws | edit::append(start.chunk, start.first, self.rules(), output);
+        let flaws = if self.is_clean(part) {
+            output.put_slice(start.chunk);
+            Flaws::NONE
+        } else {
+            start.flaws | edit::append(start.chunk, start.first, self.rules(), output)
+        };
         self.advance(chunk);
         self.refused = flaws.intersection(self.refuses());
         if !self.refused.is_empty() {
@@ -76,11 +83,18 @@ impl Stuffer {
 
     /// The same octets lent in slices, for a vectored write: those of `chunk`, and between them what is put in. A chunk that
     /// is refused lends none: see [`Segments::refused`].
-    pub fn segments<'c>(&mut self, chunk: &'c [u8]) -> Segments<'c> {
+    pub fn segments<'c>(&mut self, chunk: impl Into<Part<'c>>) -> Segments<'c> {
+        let part = chunk.into();
+        let chunk = part.octets();
         if chunk.is_empty() || !self.refused.is_empty() {
             return Segments { lent: Form::Raw(None), refused: self.refused };
         }
         let start = self.start(chunk);
+        if self.is_clean(part) {
+            self.advance(chunk);
+            let lent = Form::Raw(Some(start.chunk).filter(|chunk| !chunk.is_empty()));
+            return Segments { lent, refused: Flaws::NONE };
+        }
         let (mut clean, mut flaws) = (0, Flaws::NONE);
         if self.ends != LineEnds::Keep {
             (flaws, clean) = edit::survey(start.chunk, start.first);
@@ -135,6 +149,16 @@ impl Stuffer {
 
     const fn standing(&self) -> Result<(), Flaws> {
         if self.refused.is_empty() { Ok(()) } else { Err(self.refused) }
+    }
+
+    /// Whether the part goes as it is, but for a CR at its end, and that is known without a look at all of it.
+    fn is_clean(&self, part: Part<'_>) -> bool {
+        let edge = match part.octets().first() {
+            Some(b'.') => self.state == State::Line,
+            Some(&LF) => true,
+            _ => false,
+        };
+        !edge && self.state != State::Cr && part.is_clean(self.stuff)
     }
 
     fn rules(&self) -> Rules {
@@ -245,6 +269,47 @@ impl<'c> Iterator for Segments<'c> {
             Form::Stuffed(lent) => lent.next(),
             Form::Mended(mended) => mended.next(),
             Form::Raw(chunk) => chunk.take(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::dot::Surveyed;
+
+    /// Text in chunks, of which is known what is in it or not, comes to the same octets: all of up to five that matter, at all cuts.
+    #[test]
+    fn what_is_known_of_text_in_chunks_changes_nothing() {
+        const ALPHABET: [u8; 5] = [CR, LF, b'.', b'a', 0];
+        let sent = |parts: [Part<'_>; 2], ends| {
+            let mut lines = Stuffer::of_chunks(ends);
+            let wire = parts.map(|part| {
+                let segments = lines.segments(part);
+                (segments.refused(), segments.collect::<Vec<_>>().concat())
+            });
+            (wire, lines.close())
+        };
+        for number in 0..5usize.pow(5) {
+            for len in 0..=5 {
+                let message: Vec<u8> =
+                    (0..len).map(|place| ALPHABET[number / 5usize.pow(place) % 5]).collect();
+                let known = Surveyed::new(&message).part();
+                for cut in 0..=message.len() {
+                    let (first, rest) = known.split_at(cut);
+                    let unknown = [first.octets().into(), rest.octets().into()];
+                    for ends in [LineEnds::Reject, LineEnds::Normalise, LineEnds::Keep] {
+                        assert_eq!(
+                            sent([first, rest], ends),
+                            sent(unknown, ends),
+                            "{ends:?} {} cut at {cut}",
+                            message.escape_ascii()
+                        );
+                    }
+                }
+            }
         }
     }
 }

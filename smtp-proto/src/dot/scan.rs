@@ -36,13 +36,19 @@ struct Class {
 #[inline(always)]
 fn classify<const N: usize>(bytes: &[u8], at: usize) -> Class {
     let (before, block) = (&bytes[at - 1..at - 1 + N], &bytes[at..at + N]);
-    let (mut hit, mut low) = (0u8, i8::MAX);
+    let (mut hit, mut odd) = (0u8, 0u8);
     for (&last, &octet) in before.iter().zip(block) {
         hit |=
             (u8::from(last == CR) ^ u8::from(octet == LF)) | (u8::from(last == LF) & u8::from(octet == b'.'));
-        low = low.min(octet.cast_signed());
     }
-    Class { hit: hit != 0, odd: low <= 0 }
+    // The least of four at a time, and only that is compared: the least of all would be a search within a vector.
+    let (front, back) = block.split_at(N / 2);
+    let ((a, b), (c, d)) = (front.split_at(N / 4), back.split_at(N / 4));
+    for (((&a, &b), &c), &d) in a.iter().zip(b).zip(c).zip(d) {
+        let low = a.cast_signed().min(b.cast_signed()).min(c.cast_signed().min(d.cast_signed()));
+        odd |= u8::from(low <= 0);
+    }
+    Class { hit: hit != 0, odd: odd != 0 }
 }
 
 /// What is odd about octets.
@@ -161,6 +167,14 @@ pub(super) fn clean_until(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// How many of the first two octets, for which there is no block, need no look at what is ahead of them: both, or none.
+#[inline(always)]
+fn plain_start(bytes: &[u8]) -> usize {
+    let start = &bytes[..bytes.len().min(2)];
+    let special = |octet: &u8| matches!(*octet, 0 | CR | LF | b'.' | 0x80..);
+    if start.iter().any(special) { 0 } else { start.len() }
+}
+
 /// How many octets of the first block are better looked at twice, so that those behind it stand as memory is read.
 #[inline(always)]
 fn skew(bytes: &[u8], at: usize) -> usize {
@@ -172,7 +186,7 @@ fn skew(bytes: &[u8], at: usize) -> usize {
 fn clean<const N: usize>(bytes: &[u8], at: usize) -> bool {
     let Some(block) = bytes.get(at..at + N).filter(|_| at > 0) else { return false };
     let class = classify::<N>(bytes, at);
-    !(class.hit || class.odd && oddities(block).contains(Flaws::NUL))
+    !(class.hit | class.odd) || (!class.hit && !oddities(block).contains(Flaws::NUL))
 }
 
 /// The context at `at`, when `first` was that at 0.
@@ -193,7 +207,8 @@ pub(super) struct Pass<'b> {
     /// A CR or LF alone ends a line.
     mend: bool,
     pub(super) flaws: Flaws,
-    pub(super) stuffed: usize,
+    /// Dots that begin a line, behind a CRLF.
+    pub(super) dots: usize,
     /// CRs and LFs alone.
     pub(super) bare: usize,
     /// Where a line begins; ahead of the piece when negative. Others may have begun since: see [`Pass::measure`]. While
@@ -206,7 +221,7 @@ impl<'b> Pass<'b> {
     /// Over `bytes`, of which nothing is undecided: a CR at their end stands alone.
     pub(super) fn new(bytes: &'b [u8], first: u32, column: u16, wire: bool, mend: bool) -> Self {
         let line = -isize::from(column.cast_signed());
-        Self { bytes, first, wire, mend, flaws: Flaws::NONE, stuffed: 0, bare: 0, line, vague: false }
+        Self { bytes, first, wire, mend, flaws: Flaws::NONE, dots: 0, bare: 0, line, vague: false }
     }
 
     /// Goes to the end of the piece, or to the end of the message: where its last line, the dot, begins.
@@ -220,19 +235,23 @@ impl<'b> Pass<'b> {
     #[inline(always)]
     fn pass(&mut self) -> Option<usize> {
         let len = self.bytes.len();
-        let (mut at, mut dense) = (0, false);
+        let (mut at, mut dense) = (plain_start(self.bytes), false);
         while at < len {
             // What is left is looked at together with what is ahead of it; what stands ahead of the first octet is not here.
             let from = at.min(len.saturating_sub(BLOCK));
             if from > 0 && !dense {
                 let class = classify::<BLOCK>(self.bytes, from);
+                // One question to most blocks; which of the two it was, to few.
+                if !(class.hit | class.odd) {
+                    at = self.block(from, false);
+                    continue;
+                }
                 if !class.hit {
-                    self.plain(from, from + BLOCK, class.odd);
-                    at = from + BLOCK - skew(self.bytes, from);
+                    at = self.block(from, true);
                     continue;
                 }
             }
-            let (until, stuffed) = (if at == 0 { 2 } else { at + BLOCK }.min(len), self.stuffed);
+            let (until, dots) = (if at == 0 { 2 } else { at + BLOCK }.min(len), self.dots);
             while at < until {
                 let next = until.min(at + STEP);
                 if !self.step(at)
@@ -243,10 +262,17 @@ impl<'b> Pass<'b> {
                 at = next;
             }
             // In a message of dots there is no block without one.
-            dense = self.stuffed - stuffed > BLOCK / STEP;
+            dense = self.dots - dots > BLOCK / STEP;
         }
         self.close();
         None
+    }
+
+    /// Takes a block of plain text, and says from where to go on.
+    #[inline(always)]
+    fn block(&mut self, from: usize, odd: bool) -> usize {
+        self.plain(from, from + BLOCK, odd);
+        from + BLOCK - skew(self.bytes, from)
     }
 
     /// Takes `STEP` octets from `at`, or those that are left, if none of them has to be looked at singly.
@@ -256,7 +282,7 @@ impl<'b> Pass<'b> {
         if at >= 2 && at + STEP < len {
             let dots = classify_dots(self.bytes, at);
             if !dots.single {
-                self.stuffed += usize::from(dots.stuffed);
+                self.dots += usize::from(dots.stuffed);
                 self.plain(at, at + STEP, dots.odd);
             }
             return !dots.single;
@@ -337,12 +363,14 @@ impl<'b> Pass<'b> {
         } else if behind_cr {
             // Where the one ahead of the piece is told of: with the piece that it ended.
             self.alone(Flaws::BARE_CR, at - 1, at);
-        } else if self.wire && octet == b'.' && behind == CRLF {
-            if self.bytes[at + 1..].starts_with(b"\r\n") {
-                return true;
+        } else if octet == b'.' && behind == CRLF {
+            if self.wire {
+                if self.bytes[at + 1..].starts_with(b"\r\n") {
+                    return true;
+                }
+                (self.line, self.vague) = (at.cast_signed() + 1, false);
             }
-            self.stuffed += 1;
-            (self.line, self.vague) = (at.cast_signed() + 1, false);
+            self.dots += 1;
         }
         false
     }

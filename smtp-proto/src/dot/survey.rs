@@ -1,7 +1,7 @@
 use memchr::memchr;
 
 use super::scan::{self, CR, CRLF, LF, Pass};
-use super::{Flaws, Piece};
+use super::{Flaws, Piece, Surveyed};
 
 /// What a client needs to know of a message before it sends it: SIZE, BODY, SMTPUTF8, and whether it can be sent at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,19 +20,15 @@ pub struct Survey {
 /// Surveys a message that lies in memory, in one scan.
 #[must_use]
 pub fn survey(message: &[u8]) -> Survey {
-    let mut surveyor = Surveyor::new();
-    surveyor.octets(message);
-    // The header is looked for only where it matters.
-    if surveyor.found.flaws.contains(Flaws::EIGHT_BIT) {
-        surveyor.header(message);
-    }
-    surveyor.finish()
+    *Surveyed::new(message).found()
 }
 
 /// Surveys a message that comes in chunks, cut anywhere; also what comes by BDAT, where nothing is looked for but flaws.
 #[derive(Clone, Copy, Debug)]
 pub struct Surveyor {
     found: Survey,
+    /// A dot begins a line, as far as one sees who forgets the piece ahead.
+    dots: bool,
     context: u32,
     column: u16,
     /// A CR came last, and isn't counted yet.
@@ -62,12 +58,24 @@ impl Surveyor {
         let found = Survey { flaws: Flaws::NONE, header_eight_bit: false, size: 0 };
         Self {
             found,
+            dots: false,
             context: CRLF,
             column: 0,
             waits: false,
             in_header: true,
             header_line: HeaderLine::Empty,
         }
+    }
+
+    /// What is found in all of a message, and whether a dot begins a line behind its first.
+    pub(super) fn all(message: &[u8]) -> (Survey, bool) {
+        let mut surveyor = Self::new();
+        surveyor.octets(message);
+        // The header is looked for only where it matters.
+        if surveyor.found.flaws.contains(Flaws::EIGHT_BIT) {
+            surveyor.header(message);
+        }
+        (surveyor.finish(), surveyor.dots)
     }
 
     /// The next octets of the message.
@@ -134,6 +142,7 @@ impl Surveyor {
         let mut pass = Pass::new(bytes, 0, self.column, false, true);
         pass.run();
         self.found.flaws |= pass.flaws;
+        self.dots |= pass.dots > 0;
         self.found.size += (bytes.len() + pass.bare) as u64;
         self.column = pass.column();
         self.context = scan::context(bytes, bytes.len(), self.context);

@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 
 use super::{Delivery, Next, NotSent, Transfer};
 use crate::client::Client;
-use crate::dot::Segments;
+use crate::dot::{Part, Segments};
 use crate::error::NotNow;
 use crate::extension::Extension;
 use crate::session::Unsendable;
@@ -19,13 +19,14 @@ impl Delivery<'_> {
     /// [`NotNow::NotInBody`] unless [`Want::Body`](crate::session::Want::Body) was said. [`NotNow::Unsendable`] if the
     /// piece holds what may not be sent: the message is settled as not sent, and the connection has to be closed, as
     /// nothing takes a DATA back.
-    pub fn body(
+    pub fn body<'p>(
         &mut self,
-        piece: &[u8],
+        piece: impl Into<Part<'p>>,
         last: bool,
         client: &mut Client,
         output: &mut BytesMut,
     ) -> Result<(), NotNow> {
+        let piece = piece.into();
         self.admit(piece, client)?;
         let sent = match self.transfer {
             Transfer::Data => client.body(piece, output),
@@ -46,10 +47,11 @@ impl Delivery<'_> {
     /// As [`body`](Self::body).
     pub fn segments<'c>(
         &mut self,
-        piece: &'c [u8],
+        piece: impl Into<Part<'c>>,
         client: &mut Client,
         output: &mut BytesMut,
     ) -> Result<Segments<'c>, NotNow> {
+        let piece = piece.into();
         self.admit(piece, client)?;
         let segments = match self.transfer {
             Transfer::Data => client.segments(piece),
@@ -65,11 +67,11 @@ impl Delivery<'_> {
     }
 
     /// Whether the piece may go: what nobody looked through ahead is looked through now, where 8-bit may not (RFC 6152, 3).
-    fn admit(&mut self, piece: &[u8], client: &mut Client) -> Result<(), NotNow> {
+    fn admit(&mut self, piece: Part<'_>, client: &mut Client) -> Result<(), NotNow> {
         if self.next != Next::Body {
             return Err(NotNow::NotInBody);
         }
-        if self.seven_bit && !piece.is_ascii() {
+        if self.seven_bit && !piece.octets().is_ascii() {
             client.abandon();
             let why = Unsendable::Needs(Extension::EightBitMime);
             self.finish(Fate::NotSent(NotSent::Unsendable(why)));
@@ -82,14 +84,14 @@ impl Delivery<'_> {
     /// what ends it.
     fn chunk<'c>(
         &mut self,
-        piece: &'c [u8],
+        piece: Part<'c>,
         last: bool,
         client: &mut Client,
         output: &mut BytesMut,
     ) -> Result<(Segments<'c>, &'static [u8]), NotNow> {
         let mut lines = self.lines;
         let (segments, end) = match &mut lines {
-            None => (Segments::raw(piece), &b""[..]),
+            None => (Segments::raw(piece.octets()), &b""[..]),
             Some(lines) => {
                 let segments = lines.segments(piece);
                 let end = if last { lines.close() } else { Ok(&b""[..]) };
