@@ -271,8 +271,8 @@ impl Params<'_> {
 /// Reads every parameter of `text` once. With no side given, each keyword is taken for its own command's.
 #[inline(always)]
 fn declared(text: &str, side: Option<Side>) -> Result<Declared, Error> {
-    let mut declared = Declared::default();
-    let mut seen = 0_u32;
+    let (mut size, mut body) = (None, BodyType::default());
+    let (mut needs, mut seen, mut unknown) = (Extensions::NONE, 0_u32, false);
     // Within the classes, only text that is not ASCII can hide a control: one of C1.
     if !text.is_ascii() && has_control(text) {
         return Err(Error::Malformed);
@@ -280,13 +280,18 @@ fn declared(text: &str, side: Option<Side>) -> Result<Declared, Error> {
     let mut rest = text;
     while !rest.is_empty() {
         let mut twice = None;
-        let behind = grammar::param(rest, side, |keyword, param| match keyword {
-            Some(keyword) if seen & 1 << keyword as u8 != 0 => twice = Some(keyword),
-            Some(keyword) => {
-                seen |= 1 << keyword as u8;
-                declared.note(&param);
+        let behind = grammar::param(rest, side, |keyword, param| {
+            let Some(keyword) = keyword else { return unknown = true };
+            if seen & 1 << keyword as u8 != 0 {
+                twice = Some(keyword);
             }
-            None => declared.unknown = true,
+            seen |= 1 << keyword as u8;
+            match param {
+                Param::Size(octets) => size = Some(octets),
+                Param::Body(of) => body = of,
+                _ => {}
+            }
+            needs = param.extension().map_or(needs, |extension| needs.with(extension));
         });
         let behind = match behind {
             Ok((behind, ())) => behind,
@@ -298,8 +303,12 @@ fn declared(text: &str, side: Option<Side>) -> Result<Declared, Error> {
         }
         (_, rest) = split(behind, |octet| octet == b' ');
     }
-    let holds = 1 << Keyword::HoldFor as u8 | 1 << Keyword::HoldUntil as u8;
-    if seen & holds == holds { Err(Error::TwoHolds) } else { Ok(declared) }
+    let stands = |keyword: Keyword| seen & 1 << keyword as u8 != 0;
+    if stands(Keyword::HoldFor) && stands(Keyword::HoldUntil) {
+        return Err(Error::TwoHolds);
+    }
+    let (smtputf8, requiretls) = (stands(Keyword::SmtpUtf8), stands(Keyword::RequireTls));
+    Ok(Declared { size, body, smtputf8, requiretls, prdr: stands(Keyword::Prdr), needs, unknown })
 }
 
 impl Declared {
@@ -313,21 +322,6 @@ impl Declared {
         needs: Extensions::NONE,
         unknown: true,
     };
-
-    #[inline(always)]
-    fn note(&mut self, param: &Param<'_>) {
-        match param {
-            Param::Size(size) => self.size = Some(*size),
-            Param::Body(body) => self.body = *body,
-            Param::SmtpUtf8 => self.smtputf8 = true,
-            Param::RequireTls => self.requiretls = true,
-            Param::Prdr => self.prdr = true,
-            _ => {}
-        }
-        if let Some(extension) = param.extension() {
-            self.needs = self.needs.with(extension);
-        }
-    }
 }
 
 impl PartialEq<Params<'_>> for Params<'_> {

@@ -1,6 +1,7 @@
 use alloc::borrow::Cow;
 use alloc::string::{FromUtf8Error, String};
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::fmt::{self, Write as _};
 
 use nom::branch::alt;
@@ -278,9 +279,16 @@ pub(super) fn orcpt(input: &str) -> Parsed<'_, &str> {
         utf8_address(address)?
     } else {
         // RFC 3461 has an ASCII address below this. Postfix encodes one in UTF-8 the same way where the mail is SMTPUTF8's.
-        let (behind, text) = xtext(Case::Upper, |octet| printable(octet) || !octet.is_ascii())(address)?;
-        let high = text.as_bytes().windows(2).any(|pair| pair[0] == b'+' && pair[1] >= b'8');
-        if high && !decoded(text).is_ok_and(|address| !address.contains(char::is_control)) {
+        let high = Cell::new(false);
+        let encodes = |octet: u8| {
+            printable(octet)
+                || !octet.is_ascii() && {
+                    high.set(true);
+                    true
+                }
+        };
+        let (behind, text) = xtext(Case::Upper, encodes)(address)?;
+        if high.get() && !decoded(text).is_ok_and(|address| !address.contains(char::is_control)) {
             return Err(nom::Err::Error(()));
         }
         (behind, text)
