@@ -7,9 +7,11 @@ use smtp_proto::command::{Attribute, Attributes, Command, Text, Word};
 use smtp_proto::error::NotNow;
 use smtp_proto::extension::Extension;
 use smtp_proto::param::{Param, Params};
+use smtp_proto::reply::Reply;
 use smtp_proto::server::{Event, Server};
 use smtp_proto::session::{Error, Renew, Want};
 use smtp_proto::stage::Stage;
+use smtp_proto::status::Code;
 
 use super::{codes, config, connected, greeted, hear, ok, reverse, serve, text};
 
@@ -43,6 +45,21 @@ fn a_verb_and_a_keyword_on_the_server() {
     );
     assert_eq!(codes(&said), [250, 500, 250]);
     assert_eq!((prayed.as_deref(), volume.as_deref()), (Some("for rain"), Some("11")));
+}
+
+/// A verb of one's own is an error only where it is refused: however often it is said, it ends nothing.
+#[test]
+fn a_verb_that_is_taken_counts_for_nothing() {
+    for (code, ends) in [(Code::OK, false), (Code::NOT_IMPLEMENTED, true)] {
+        let mut server = greeted(config());
+        let said = serve(&mut server, &b"XTRA\r\n".repeat(100), |server, event, output| {
+            if let Event::Unknown { .. } = event {
+                server.reply(&Reply::fixed(code, None, "so"), output).unwrap();
+            }
+        });
+        assert_eq!(codes(&said).contains(&421), ends, "{said}");
+        assert!(ends || codes(&said) == [250; 100]);
+    }
 }
 
 /// The client finds the keyword, sends the verb and the parameter.

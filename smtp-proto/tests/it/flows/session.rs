@@ -40,6 +40,14 @@ fn a_handler_that_takes_seconds() {
     assert!(matches!(server.step(NOW, &input, &mut output).unwrap(), Step::Event(_)));
 }
 
+/// What a server without an opinion says to who greets it, on the wire.
+#[test]
+fn a_server_without_an_opinion_greets_back() {
+    let mut server = Server::new(config().shared());
+    assert_eq!(serve(&mut server, b"", |_, _, _| {}), "220 mx.example ESMTP\r\n");
+    assert_eq!(serve(&mut server, b"HELO c\r\n", |_, _, _| {}), "250 mx.example at your service\r\n");
+}
+
 /// Octets that come while the greeting is held back are an early talker's, too.
 #[test]
 fn a_greeting_that_waits() {
