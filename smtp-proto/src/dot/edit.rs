@@ -139,7 +139,7 @@ fn append_by_windows(bytes: &[u8], first: u32, rules: Rules, output: &mut impl B
             output.put_slice(&bytes[from..at]);
             room.edit(bytes, first, rules, window);
             from = at + len;
-            if !windows.dense || !room.has_room() || from == bytes.len() {
+            if !room.has_room() || from == bytes.len() {
                 room.empty(output);
             }
             continue;
