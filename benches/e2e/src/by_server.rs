@@ -48,29 +48,28 @@ pub fn costs(rounds: usize, divisor: usize) {
     let mut titles = vec!["server"];
     titles.extend(LOADS.iter().map(|load| load.name));
     head(&titles);
-    let mut best = Vec::new();
-    for name in names() {
-        let Some(server) = Server::start(name, Core::Measured, 64) else { continue };
-        // Figures of its own order do not get better by taking minutes.
-        let divisor = if name == "aiosmtpd" { divisor * 10 } else { divisor };
-        let mut cells = vec![name.to_owned()];
-        let mut medians = [0.0; LOADS.len()];
-        for (load, median) in LOADS.iter().zip(&mut medians) {
-            let mut figure = Figure::default();
-            for _ in 0..rounds {
-                figure.add(cost(&server, *load, (load.count / divisor).max(SESSIONS)));
+    let running = names().filter_map(|name| Some((name, Server::start(name, Core::Measured, 64)?)));
+    let mut all: Vec<_> =
+        running.map(|(name, server)| (name, server, LOADS.map(|_| Figure::default()))).collect();
+    // A round of all, and then the next: what disturbs the machine for a while disturbs nobody more than the others.
+    for _ in 0..rounds {
+        for (name, server, figures) in &mut all {
+            // Figures of its own order do not get better by taking minutes.
+            let divisor = if *name == "aiosmtpd" { divisor * 10 } else { divisor };
+            for (load, figure) in LOADS.iter().zip(figures) {
+                figure.add(cost(server, *load, (load.count / divisor).max(SESSIONS)));
             }
-            *median = figure.median();
-            cells.push(figure.spread());
         }
-        row(&cells);
-        best.push((name, medians));
+    }
+    for (name, _, figures) in &all {
+        let spreads = figures.iter().map(Figure::spread);
+        row(&[(*name).to_owned()].into_iter().chain(spreads).collect::<Vec<_>>());
     }
     println!();
     for (at, load) in LOADS.iter().enumerate() {
         let among = |names: &[&str]| {
-            let among = best.iter().filter(|(name, _)| names.contains(name));
-            let each = among.map(|(name, medians)| (medians[at], *name));
+            let among = all.iter().filter(|(name, ..)| names.contains(name));
+            let each = among.map(|(name, _, figures)| (figures[at].median(), *name));
             each.min_by(|a, b| a.0.total_cmp(&b.0)).expect("one of them")
         };
         let ((ours, which), (peer, whose)) = (among(&SERVERS[..3]), among(&PEERS));
