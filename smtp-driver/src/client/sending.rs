@@ -234,8 +234,8 @@ struct Begun<'m> {
 /// Pieces longer than this are lent to the transport rather than copied.
 const LEND: usize = 64 * 1024;
 
-/// What is looked through, if that is still to be done, and written at a time of a lent piece: less than a processor's own cache holds, so that the system
-/// finds there what it copies.
+/// What is looked through, if that is still to be done, and written at a time of a lent piece: less than a processor's own cache
+/// holds, so that the system finds there what it copies.
 const SCAN: usize = 512 * 1024;
 
 /// What is kept back of a lent piece, to leave in one write with the end of the message and whatever follows.
