@@ -18,7 +18,7 @@ use crate::Shutdown;
 /// Deadlines are ages of the connection rather than durations, so that a peer that drips octets cannot renew them.
 ///
 /// A blocking transport implements this with futures that block, and are pending only when the shutdown that it was told to
-/// [heed](Self::heed) begins.
+/// [heed](Self::heed) begins, or has begun when they begin to wait.
 pub trait Io: Send {
     /// The time since the connection was opened. Never goes back.
     fn age(&self) -> Duration;
@@ -48,8 +48,8 @@ pub trait Io: Send {
         until: Option<Duration>,
     ) -> impl Future<Output = io::Result<usize>> + Send;
 
-    /// Reads and writes from here on are raced with `shutdown`. For transports that block: one that waits when it begins
-    /// is pending once, and then goes on. All others have it from the race itself, and do nothing.
+    /// Reads and writes from here on are raced with `shutdown`. For transports that block: one that waits when it begins,
+    /// or begins to wait behind that, is pending once, and then goes on. All others have it from the race itself, and do nothing.
     fn heed(&mut self, shutdown: &Shutdown) {
         let _ = shutdown;
     }

@@ -349,13 +349,19 @@ fn a_421_on_an_idle_connection_is_seen() {
     assert!(client.is_closed() && !client.can_send());
 }
 
-/// Who says 421 to one of several commands answers none of the others.
-#[test]
-fn a_421_leaves_nothing_owed() {
+/// A client that has said MAIL and RCPT, and waits for both answers.
+fn with_envelope() -> Client {
     let mut client = connected(false, &["PIPELINING"]);
     let mut output = BytesMut::new();
     client.mail(&mailbox("ann@x.example").into(), &Params::default(), &mut output).expect("a sender");
     client.rcpt(&mailbox("ben@x.example").into(), &Params::default(), &mut output).expect("a recipient");
+    client
+}
+
+/// Who says 421 to one of several commands answers none of the others.
+#[test]
+fn a_421_leaves_nothing_owed() {
+    let mut client = with_envelope();
     let step = client.poll(NOW, &mut &b"421 4.3.2 going down\r\n"[..]).expect("no violation");
     assert!(matches!(step, client::Step::Event(answer) if answer.to == Stage::Mail));
     assert!(client.is_closed() && !client.is_waiting());
@@ -365,11 +371,8 @@ fn a_421_leaves_nothing_owed() {
 /// Half a reply that nobody asked for, while a message is being sent: the rest has as long as a block of the message.
 #[test]
 fn last_words_amid_a_message_have_the_time_of_a_block() {
-    let mut client = connected(false, &["PIPELINING"]);
-    let mut output = BytesMut::new();
-    client.mail(&mailbox("ann@x.example").into(), &Params::default(), &mut output).expect("a sender");
-    client.rcpt(&mailbox("ben@x.example").into(), &Params::default(), &mut output).expect("a recipient");
-    client.data(&mut output).expect("a recipient was named");
+    let mut client = with_envelope();
+    client.data(&mut BytesMut::new()).expect("a recipient was named");
     let mut input = &b"250 ok\r\n250 ok\r\n354 go\r\n"[..];
     while let client::Step::Event(_) = client.poll(NOW, &mut input).expect("no violation") {}
     assert!(client.in_body() && client.stage() == Stage::Body);
